@@ -13,7 +13,6 @@
 #include "base/check.h"
 #include "base/log/log.h"
 #include "base/log/sink.h"
-#include "base/system/machine.h"
 #include "base/system/wakeup.h"
 #include "base/text.h"
 #include "observe/access_line.h"
@@ -21,11 +20,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
 #define COLLECT_EVERY_MS 50
@@ -34,23 +30,19 @@
 #define REST_MS 400                /* between two looks when nothing has come for a while */
 #define RETRY_AFTER_MS 1000        /* a target that failed */
 #define CHECK_EVERY_MS 100         /* while a target takes nothing: is it to be opened again? */
-#define STOP_WITHIN_S 2
 
 /* Of one worker. */
 struct access_log_ring {
-    struct line_ring lines;
-    struct access_memory *memory; /* the worker's */
+    struct line_ring *lines;
+    struct access_memory memory; /* the worker's */
 };
 
 struct access_log {
     enum access_log_target target;
-    struct access_log_ring *rings;
-    uint32_t ring_count;
-    pthread_t thread;
+    struct line_rings rings;
+    struct access_log_ring *of_workers; /* as many */
 
     struct {
-        _Atomic uint32_t wakeup; /* a futex: changes when the writer should look at once */
-        _Atomic bool stop;
         _Atomic bool reopen;
         _Atomic uint64_t lost; /* lines given up half written, when the file was reopened */
     } shared;
@@ -154,11 +146,11 @@ static bool write_ring(struct access_log *log, struct line_ring *ring)
 /* Begins with the ring at which the target failed last, since a line of it may be half done. */
 static bool write_rings(struct access_log *log)
 {
-    for (uint32_t i = 0; i < log->ring_count; i++) {
-        if (!write_ring(log, &log->rings[log->writer_only.ring].lines)) {
+    for (uint32_t i = 0; i < log->rings.count; i++) {
+        if (!write_ring(log, &log->rings.rings[log->writer_only.ring])) {
             return false;
         }
-        log->writer_only.ring = (log->writer_only.ring + 1) % log->ring_count;
+        log->writer_only.ring = (log->writer_only.ring + 1) % log->rings.count;
     }
     return true;
 }
@@ -194,16 +186,6 @@ static bool write_notice(struct access_log *log)
     return true;
 }
 
-static size_t waiting_bytes(struct access_log *log)
-{
-    size_t sum = 0;
-
-    for (uint32_t i = 0; i < log->ring_count; i++) {
-        sum += line_ring_length(&log->rings[i].lines);
-    }
-    return sum;
-}
-
 static bool write_lines(struct access_log *log)
 {
     if (!write_notice(log) || !write_rings(log)) {
@@ -216,7 +198,7 @@ static bool write_lines(struct access_log *log)
 /* The process log writes to stderr as well: neither gets into a line of the other. */
 static bool write_all(struct access_log *log)
 {
-    bool shares = log->target == ACCESS_LOG_STDERR && waiting_bytes(log) > 0;
+    bool shares = log->target == ACCESS_LOG_STDERR && line_rings_length(&log->rings) > 0;
     bool written;
 
     if (shares) {
@@ -234,7 +216,7 @@ static bool write_all(struct access_log *log)
 /* The beginning of these lines stayed in the old file. */
 static void forget_half_written(struct access_log *log)
 {
-    struct line_ring *ring = &log->rings[log->writer_only.ring].lines;
+    struct line_ring *ring = &log->rings.rings[log->writer_only.ring];
 
     if (log->writer_only.inside_line) {
         line_ring_consume(ring, line_ring_line(ring).length);
@@ -291,42 +273,21 @@ static void *run_writer(void *owner)
     bool stop = false;
 
     while (!stop) {
-        uint32_t seen = atomic_load_explicit(&log->shared.wakeup, memory_order_acquire);
+        uint32_t seen = atomic_load_explicit(&log->rings.wakeup, memory_order_acquire);
         bool written;
 
         /* Read before collecting: what was logged before the stop is collected once more. */
-        stop = atomic_load_explicit(&log->shared.stop, memory_order_acquire);
+        stop = atomic_load_explicit(&log->rings.stop, memory_order_acquire);
         if (atomic_exchange_explicit(&log->shared.reopen, false, memory_order_acq_rel)) {
             reopen_file(log);
         }
-        pause_ms = next_pause(pause_ms, waiting_bytes(log));
+        pause_ms = next_pause(pause_ms, line_rings_length(&log->rings));
         written = write_all(log);
         if (!stop) {
-            wakeup_wait(&log->shared.wakeup, seen, written ? pause_ms : RETRY_AFTER_MS);
+            wakeup_wait(&log->rings.wakeup, seen, written ? pause_ms : RETRY_AFTER_MS);
         }
     }
     return NULL;
-}
-
-/* Signals are for the main thread; SIGPIPE too must not end the process from here. */
-static bool start_thread(struct access_log *log)
-{
-    sigset_t all;
-    sigset_t before;
-    int error;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&log->thread, NULL, run_writer, log);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error != 0) {
-        log_error("cannot start the thread of the access log: %s (the limit of threads is reached: "
-                  "ulimit -u, or TasksMax= of the unit)",
-                  strerror(error));
-        return false;
-    }
-    machine_name_thread(log->thread, "access-log");
-    return true;
 }
 
 /* --- starting ---------------------------------------------------------------------------- */
@@ -355,30 +316,20 @@ static bool open_target(struct access_log *log, const struct access_log_settings
 
 static bool make_rings(struct access_log *log, uint32_t count)
 {
-    log->rings = aligned_alloc(_Alignof(struct access_log_ring), count * sizeof(*log->rings));
-    if (log->rings == NULL) {
+    log->of_workers = calloc(count, sizeof(*log->of_workers));
+    if (log->of_workers == NULL || !line_rings_init(&log->rings, count)) {
         return false;
     }
-    while (log->ring_count < count) {
-        struct access_log_ring *ring = &log->rings[log->ring_count];
-
-        ring->memory = calloc(1, sizeof(*ring->memory));
-        if (ring->memory == NULL || !line_ring_init(&ring->lines, &log->shared.wakeup)) {
-            free(ring->memory);
-            return false;
-        }
-        log->ring_count++;
+    for (uint32_t i = 0; i < count; i++) {
+        log->of_workers[i].lines = &log->rings.rings[i];
     }
     return true;
 }
 
 static void free_log(struct access_log *log)
 {
-    for (uint32_t i = 0; i < log->ring_count; i++) {
-        line_ring_release(&log->rings[i].lines);
-        free(log->rings[i].memory);
-    }
-    free(log->rings);
+    line_rings_release(&log->rings);
+    free(log->of_workers);
     sink_close(&log->writer_only.file);
     if (log->target == ACCESS_LOG_SYSLOG) {
         closelog();
@@ -390,6 +341,7 @@ static void free_log(struct access_log *log)
 struct access_log *access_log_start(const struct access_log_settings *settings, uint32_t rings)
 {
     struct access_log *log = calloc(1, sizeof(*log));
+    int error;
 
     if (log == NULL) {
         return NULL;
@@ -401,13 +353,16 @@ struct access_log *access_log_start(const struct access_log_settings *settings, 
     }
     CHECK(rings > 0);
     if (!open_target(log, settings) || !make_rings(log, rings)) {
-        int error = errno;
-
+        error = errno;
         free_log(log);
         errno = error;
         return NULL;
     }
-    if (!start_thread(log)) {
+    error = line_rings_start(&log->rings, "access-log", run_writer, log);
+    if (error != 0) {
+        log_error("cannot start the thread of the access log: %s (the limit of threads is reached: "
+                  "ulimit -u, or TasksMax= of the unit)",
+                  strerror(error));
         free_log(log);
         errno = 0;
         return NULL;
@@ -422,68 +377,47 @@ struct access_log_ring *access_log_ring(struct access_log *log, uint32_t index)
     if (log->target == ACCESS_LOG_OFF) {
         return NULL;
     }
-    CHECK(index < log->ring_count);
-    return &log->rings[index];
+    CHECK(index < log->rings.count);
+    return &log->of_workers[index];
 }
 
 void access_log_write(struct access_log_ring *ring, const struct outcome *outcome)
 {
     struct text line;
 
-    if (ring == NULL || !line_ring_begin(&ring->lines, &line)) {
+    if (ring == NULL || !line_ring_begin(ring->lines, &line)) {
         return;
     }
-    access_line_format(&line, outcome, ring->memory);
-    if (line_ring_commit(&ring->lines, &line)) {
-        wakeup_send(ring->lines.wakeup);
+    access_line_format(&line, outcome, &ring->memory);
+    if (line_ring_commit(ring->lines, &line)) {
+        wakeup_send(ring->lines->wakeup);
     }
 }
 
 void access_log_rest(struct access_log_ring *ring)
 {
     if (ring != NULL) {
-        line_ring_rest(&ring->lines);
+        line_ring_rest(ring->lines);
     }
 }
 
 void access_log_forget(struct access_log_ring *ring)
 {
     if (ring != NULL) {
-        access_memory_forget(ring->memory);
+        access_memory_forget(&ring->memory);
     }
 }
 
 void access_log_reopen(struct access_log *log)
 {
     atomic_store_explicit(&log->shared.reopen, true, memory_order_release);
-    wakeup_send(&log->shared.wakeup);
+    wakeup_send(&log->rings.wakeup);
 }
 
 uint64_t access_log_dropped(const struct access_log *log)
 {
-    uint64_t dropped = atomic_load_explicit(&log->shared.lost, memory_order_relaxed);
-
-    for (uint32_t i = 0; i < log->ring_count; i++) {
-        dropped += atomic_load_explicit(&log->rings[i].lines.dropped, memory_order_relaxed);
-    }
-    return dropped;
-}
-
-/* false when the writer is stuck in the kernel, since its target takes nothing (a full pipe
- * without a reader). It is then left behind with all it uses: the process is about to end. */
-static bool end_thread(struct access_log *log)
-{
-    struct timespec until;
-
-    atomic_store_explicit(&log->shared.stop, true, memory_order_release);
-    wakeup_send(&log->shared.wakeup);
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += STOP_WITHIN_S;
-    if (pthread_timedjoin_np(log->thread, NULL, &until) != 0) {
-        pthread_detach(log->thread);
-        return false;
-    }
-    return true;
+    return atomic_load_explicit(&log->shared.lost, memory_order_relaxed) +
+           line_rings_dropped(&log->rings);
 }
 
 void access_log_stop(struct access_log **log)
@@ -491,7 +425,7 @@ void access_log_stop(struct access_log **log)
     if (*log == NULL) {
         return;
     }
-    if ((*log)->target == ACCESS_LOG_OFF || end_thread(*log)) {
+    if (line_rings_stop(&(*log)->rings)) {
         free_log(*log);
     }
     *log = NULL;

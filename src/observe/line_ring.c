@@ -2,11 +2,16 @@
 /* The ring of one worker; line_ring.h tells how the two sides share it. */
 #include "observe/line_ring.h"
 
-#include "base/system/machine.h"
-
 #include "base/check.h"
+#include "base/system/machine.h"
+#include "base/system/wakeup.h"
 
+#include <signal.h>
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
+
+#define STOP_WITHIN_S 2
 
 #define SIZE ((uint64_t)LINE_RING_BYTES)
 #define MAPPED_BYTES (LINE_RING_BYTES + LINE_RING_LINE_MAX)
@@ -88,11 +93,11 @@ static void start_over_if_empty(struct line_ring *ring, size_t stays)
     }
 }
 
-static void count_dropped(struct line_ring *ring)
+void line_ring_count_dropped(struct line_ring *ring, uint64_t more)
 {
     uint64_t dropped = atomic_load_explicit(&ring->dropped, memory_order_relaxed);
 
-    atomic_store_explicit(&ring->dropped, dropped + 1, memory_order_relaxed);
+    atomic_store_explicit(&ring->dropped, dropped + more, memory_order_relaxed);
 }
 
 bool line_ring_make_room(struct line_ring *ring)
@@ -103,7 +108,7 @@ bool line_ring_make_room(struct line_ring *ring)
     if (SIZE - used_bytes(ring) < LINE_RING_LINE_MAX) {
         check_at_tail(ring);
         if (SIZE - used_bytes(ring) < LINE_RING_LINE_MAX) {
-            count_dropped(ring);
+            line_ring_count_dropped(ring, 1);
             return false;
         }
     }
@@ -184,4 +189,81 @@ void line_ring_consume(struct line_ring *ring, size_t length)
     uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
 
     atomic_store_explicit(&ring->tail, tail + length, memory_order_release);
+}
+
+/* --- all of them ------------------------------------------------------------------------- */
+
+bool line_rings_init(struct line_rings *rings, uint32_t count)
+{
+    rings->rings = aligned_alloc(_Alignof(struct line_ring), count * sizeof(*rings->rings));
+    while (rings->rings != NULL && rings->count < count &&
+           line_ring_init(&rings->rings[rings->count], &rings->wakeup)) {
+        rings->count++;
+    }
+    return rings->count == count;
+}
+
+void line_rings_release(struct line_rings *rings)
+{
+    for (uint32_t i = 0; i < rings->count; i++) {
+        line_ring_release(&rings->rings[i]);
+    }
+    free(rings->rings);
+}
+
+/* Signals are for the main thread; SIGPIPE too must not end the process from here. */
+int line_rings_start(struct line_rings *rings, const char *name, void *(*run)(void *owner),
+                     void *owner)
+{
+    sigset_t all;
+    sigset_t before;
+    int error;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&rings->thread, NULL, run, owner);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error == 0) {
+        machine_name_thread(rings->thread, name);
+        rings->has_thread = true;
+    }
+    return error;
+}
+
+bool line_rings_stop(struct line_rings *rings)
+{
+    struct timespec until;
+
+    if (!rings->has_thread) {
+        return true;
+    }
+    atomic_store_explicit(&rings->stop, true, memory_order_release);
+    wakeup_send(&rings->wakeup);
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STOP_WITHIN_S;
+    if (pthread_timedjoin_np(rings->thread, NULL, &until) != 0) {
+        pthread_detach(rings->thread);
+        return false;
+    }
+    return true;
+}
+
+size_t line_rings_length(const struct line_rings *rings)
+{
+    size_t sum = 0;
+
+    for (uint32_t i = 0; i < rings->count; i++) {
+        sum += line_ring_length(&rings->rings[i]);
+    }
+    return sum;
+}
+
+uint64_t line_rings_dropped(const struct line_rings *rings)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < rings->count; i++) {
+        sum += atomic_load_explicit(&rings->rings[i].dropped, memory_order_relaxed);
+    }
+    return sum;
 }

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/text.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #define LINE_RING_LINE_MAX (20u * 1024) /* of what is put in at once, newlines included */
@@ -38,7 +39,7 @@ struct line_ring {
     /* Positions count bytes since the start and never wrap; modulo size they are offsets. */
     _Alignas(64) _Atomic uint64_t head; /* written by the worker */
     _Atomic uint64_t jump_from;         /* where it left out what remained of the ring */
-    _Atomic uint64_t dropped;           /* lines */
+    _Atomic uint64_t dropped;           /* lines; written by the worker */
     _Alignas(64) _Atomic uint64_t tail; /* written by the writer */
 };
 
@@ -83,6 +84,9 @@ static inline bool line_ring_commit(struct line_ring *ring, const struct text *l
     return head - ring->worker_only.tail_seen > LINE_RING_BYTES / 2 && line_ring_should_wake(ring);
 }
 
+/* Worker: so many more are dropped than those that line_ring_begin counted. */
+void line_ring_count_dropped(struct line_ring *ring, uint64_t more);
+
 /* Worker: now and then. What a burst of lines has touched goes back. */
 void line_ring_rest(struct line_ring *ring);
 
@@ -93,5 +97,30 @@ struct bytes line_ring_piece(struct line_ring *ring);
 /* Writer: the (rest of the) first line in one piece, its newline included. */
 struct bytes line_ring_line(struct line_ring *ring);
 void line_ring_consume(struct line_ring *ring, size_t length);
+
+/* --- the rings of all workers, and the thread that takes lines out of them ------------------------ */
+
+struct line_rings { /* zeroed at first */
+    struct line_ring *rings;
+    uint32_t count;
+    pthread_t thread;
+    bool has_thread;
+    _Atomic uint32_t wakeup; /* a futex: changes when the thread should look at once */
+    _Atomic bool stop;       /* what was put in before is taken out once more */
+};
+
+/* false: out of memory; line_rings_release all the same. */
+bool line_rings_init(struct line_rings *rings, uint32_t count);
+/* Not while there is a thread. */
+void line_rings_release(struct line_rings *rings);
+/* 0, or an error: without memory, or at the limit of threads. */
+int line_rings_start(struct line_rings *rings, const char *name, void *(*run)(void *owner),
+                     void *owner);
+/* Asks the thread to end and waits for a while. false: it is stuck in the kernel, and is left behind with
+ * all it uses: the process is about to end. */
+bool line_rings_stop(struct line_rings *rings);
+/* Bytes that wait in all of them; the thread's. */
+size_t line_rings_length(const struct line_rings *rings);
+uint64_t line_rings_dropped(const struct line_rings *rings);
 
 #endif

@@ -12,28 +12,26 @@
 #include "base/check.h"
 #include "base/log/log.h"
 #include "base/memory/arena.h"
-#include "base/system/machine.h"
 #include "base/system/wakeup.h"
 #include "observe/line_ring.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
 #define SEND_EVERY_MS 1000
 #define BATCH_BYTES (512u * 1024)
 #define TRIES_MAX 4 /* of one batch; the pauses between them double, from SEND_EVERY_MS on */
-/* At a stop the post that is under way and the last one together end before STOP_WITHIN_S. */
+/* At a stop the post that is under way and the last one together end before line_rings_stop gives up. */
 #define UNDER_WAY_MS 500
 #define LAST_POST_MS 1000
 #define TELL_REJECTED_EVERY_S 60
-#define STOP_WITHIN_S 2
 
+/* Its count of what was dropped is of spans. */
 struct span_ring {
     struct line_ring lines;
-    _Atomic uint64_t dropped; /* spans; written by the worker */
 };
+_Static_assert(sizeof(struct span_ring) == sizeof(struct line_ring), "one is cast to the other");
 
 struct target {
     struct arena *texts;
@@ -43,14 +41,9 @@ struct target {
 };
 
 struct span_exporter {
-    struct span_ring *rings;
-    uint32_t ring_count;
-    pthread_t thread;
-    bool has_thread; /* main thread's */
+    struct line_rings rings;
 
     struct {
-        _Atomic uint32_t wakeup;
-        _Atomic bool stop;
         _Atomic uint64_t exported;
         _Atomic uint64_t dropped;
         _Atomic uint64_t failures;
@@ -176,19 +169,14 @@ static void collect_ring(struct span_exporter *exporter, struct line_ring *ring)
 
 static void collect(struct span_exporter *exporter)
 {
-    for (uint32_t i = 0; i < exporter->ring_count && !exporter->thread_only.is_closed; i++) {
-        collect_ring(exporter, &exporter->rings[i].lines);
+    for (uint32_t i = 0; i < exporter->rings.count && !exporter->thread_only.is_closed; i++) {
+        collect_ring(exporter, &exporter->rings.rings[i]);
     }
 }
 
 static bool much_waits(const struct span_exporter *exporter)
 {
-    size_t waiting = 0;
-
-    for (uint32_t i = 0; i < exporter->ring_count; i++) {
-        waiting += line_ring_length(&exporter->rings[i].lines);
-    }
-    return waiting > BATCH_BYTES / 4;
+    return line_rings_length(&exporter->rings) > BATCH_BYTES / 4;
 }
 
 /* --- sending ----------------------------------------------------------------------------- */
@@ -268,7 +256,7 @@ static unsigned pause_after(const struct span_exporter *exporter,
 static unsigned send_batch(struct span_exporter *exporter, unsigned timeout_ms)
 {
     struct text *text = &exporter->thread_only.text;
-    const struct collector_patience patience = {timeout_ms, &exporter->shared.stop, UNDER_WAY_MS};
+    const struct collector_patience patience = {timeout_ms, &exporter->rings.stop, UNDER_WAY_MS};
     struct collector_answer answer;
 
     close_batch(exporter);
@@ -322,26 +310,23 @@ static void *run_exporter(void *owner)
     take_next_target(exporter);
     begin_batch(exporter);
     while (!stop) {
-        uint32_t seen = atomic_load_explicit(&exporter->shared.wakeup, memory_order_acquire);
+        uint32_t seen = atomic_load_explicit(&exporter->rings.wakeup, memory_order_acquire);
         unsigned pause_ms;
 
         take_next_target(exporter);
         /* Read before collecting: what was written before the stop is collected once more. */
-        stop = atomic_load_explicit(&exporter->shared.stop, memory_order_acquire);
+        stop = atomic_load_explicit(&exporter->rings.stop, memory_order_acquire);
         pause_ms = run_turn(exporter,
                             stop ? LAST_POST_MS : exporter->thread_only.target->settings.timeout);
         if (!stop) {
-            wakeup_wait(&exporter->shared.wakeup, seen, pause_ms);
+            wakeup_wait(&exporter->rings.wakeup, seen, pause_ms);
         }
     }
     return NULL;
 }
 
-/* Signals are for the main thread; SIGPIPE too must not end the process from here. */
 static void start_thread(struct span_exporter *exporter)
 {
-    sigset_t all;
-    sigset_t before;
     int error;
 
     exporter->thread_only.batch = malloc(BATCH_BYTES);
@@ -349,20 +334,14 @@ static void start_thread(struct span_exporter *exporter)
         log_error("tracing: out of memory; no spans are sent until the next reload");
         return;
     }
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&exporter->thread, NULL, run_exporter, exporter);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    error = line_rings_start(&exporter->rings, "spans", run_exporter, exporter);
     if (error != 0) {
         log_error("tracing: cannot start its thread: %s (the limit of threads is reached: ulimit "
                   "-u, or TasksMax= of the unit); no spans are sent until the next reload",
                   strerror(error));
         free(exporter->thread_only.batch);
         exporter->thread_only.batch = NULL;
-        return;
     }
-    machine_name_thread(exporter->thread, "spans");
-    exporter->has_thread = true;
 }
 
 /* --- what others ask --------------------------------------------------------------------- */
@@ -376,17 +355,7 @@ struct span_exporter *span_exporter_new(uint32_t rings)
         return NULL;
     }
     pthread_mutex_init(&exporter->shared.lock, NULL);
-    exporter->rings = aligned_alloc(_Alignof(struct span_ring), rings * sizeof(*exporter->rings));
-    while (exporter->rings != NULL && exporter->ring_count < rings) {
-        struct span_ring *ring = &exporter->rings[exporter->ring_count];
-
-        atomic_init(&ring->dropped, 0);
-        if (!line_ring_init(&ring->lines, &exporter->shared.wakeup)) {
-            break;
-        }
-        exporter->ring_count++;
-    }
-    if (exporter->ring_count < rings) {
+    if (!line_rings_init(&exporter->rings, rings)) {
         span_exporter_stop(&exporter);
     }
     return exporter;
@@ -397,7 +366,7 @@ void span_exporter_send_to(struct span_exporter *exporter, const struct tracing_
 {
     struct target *next;
 
-    if (target->to == NULL && !exporter->has_thread) {
+    if (target->to == NULL && !exporter->rings.has_thread) {
         return;
     }
     next = target_new(target, name);
@@ -413,23 +382,16 @@ void span_exporter_send_to(struct span_exporter *exporter, const struct tracing_
     target_free(exporter->shared.next);
     exporter->shared.next = next;
     pthread_mutex_unlock(&exporter->shared.lock);
-    if (!exporter->has_thread) {
+    if (!exporter->rings.has_thread) {
         start_thread(exporter);
     }
-    wakeup_send(&exporter->shared.wakeup);
+    wakeup_send(&exporter->rings.wakeup);
 }
 
 struct span_ring *span_exporter_ring(struct span_exporter *exporter, uint32_t index)
 {
-    CHECK(index < exporter->ring_count);
-    return &exporter->rings[index];
-}
-
-static void note_dropped(struct span_ring *ring, const struct outcome *outcome)
-{
-    uint64_t dropped = atomic_load_explicit(&ring->dropped, memory_order_relaxed);
-
-    atomic_store_explicit(&ring->dropped, dropped + 1 + outcome->attempts, memory_order_relaxed);
+    CHECK(index < exporter->rings.count);
+    return (struct span_ring *)&exporter->rings.rings[index];
 }
 
 void span_exporter_write(struct span_ring *ring, const struct outcome *outcome,
@@ -440,13 +402,13 @@ void span_exporter_write(struct span_ring *ring, const struct outcome *outcome,
     if (ring == NULL) {
         return;
     }
-    if (!line_ring_begin(&ring->lines, &text)) {
-        note_dropped(ring, outcome);
+    if (!line_ring_begin(&ring->lines, &text)) { /* which counts one */
+        line_ring_count_dropped(&ring->lines, outcome->attempts);
         return;
     }
     span_line_format(&text, outcome, facts);
     if (text.overflowed) {
-        note_dropped(ring, outcome);
+        line_ring_count_dropped(&ring->lines, 1u + outcome->attempts);
     } else if (line_ring_commit(&ring->lines, &text)) {
         wakeup_send(ring->lines.wakeup);
     }
@@ -463,29 +425,8 @@ void span_exporter_read(const struct span_exporter *exporter, struct span_counts
 {
     counts->exported = atomic_load_explicit(&exporter->shared.exported, memory_order_relaxed);
     counts->failures = atomic_load_explicit(&exporter->shared.failures, memory_order_relaxed);
-    counts->dropped = atomic_load_explicit(&exporter->shared.dropped, memory_order_relaxed);
-    for (uint32_t i = 0; i < exporter->ring_count; i++) {
-        counts->dropped += atomic_load_explicit(&exporter->rings[i].dropped, memory_order_relaxed);
-    }
-}
-
-/* false: stuck in the kernel or in the lookup of a name; it is left behind with all it uses. */
-static bool end_thread(struct span_exporter *exporter)
-{
-    struct timespec until;
-
-    if (!exporter->has_thread) {
-        return true;
-    }
-    atomic_store_explicit(&exporter->shared.stop, true, memory_order_release);
-    wakeup_send(&exporter->shared.wakeup);
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += STOP_WITHIN_S;
-    if (pthread_timedjoin_np(exporter->thread, NULL, &until) != 0) {
-        pthread_detach(exporter->thread);
-        return false;
-    }
-    return true;
+    counts->dropped = atomic_load_explicit(&exporter->shared.dropped, memory_order_relaxed) +
+                      line_rings_dropped(&exporter->rings);
 }
 
 void span_exporter_stop(struct span_exporter **held)
@@ -493,13 +434,10 @@ void span_exporter_stop(struct span_exporter **held)
     struct span_exporter *exporter = *held;
 
     *held = NULL;
-    if (exporter == NULL || !end_thread(exporter)) {
+    if (exporter == NULL || !line_rings_stop(&exporter->rings)) {
         return;
     }
-    for (uint32_t i = 0; i < exporter->ring_count; i++) {
-        line_ring_release(&exporter->rings[i].lines);
-    }
-    free(exporter->rings);
+    line_rings_release(&exporter->rings);
     free(exporter->thread_only.batch);
     target_free(exporter->thread_only.target);
     target_free(exporter->shared.next);
