@@ -69,10 +69,12 @@ struct span_exporter {
 static void target_free(struct target *target)
 {
     if (target != NULL) {
+        struct arena *texts = target->texts; /* the target is in it */
+
         if (target->tls.ops != NULL) {
             target->tls.ops->forget(target->tls.dialer);
         }
-        arena_free(&target->texts);
+        arena_free(&texts);
     }
 }
 
