@@ -393,11 +393,63 @@ static void an_outage_gives_no_class_more_than_it_had(void **state)
     }
 }
 
+/* --- more than there is room for --------------------------------------------------------------- */
+
+static double good_share(const struct model *model, unsigned class)
+{
+    return (double)model->good[class] / model->sent[class];
+}
+
+static struct model *play_load(double times, uint64_t seed)
+{
+    struct model *model = begin_model(times, 1, seed);
+
+    run(model, 21);
+    return model;
+}
+
+static void critical_requests_first_then_normal_ones(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        struct model *model = play_load(2, seed);
+
+        assert_true(good_share(model, PRIORITY_CRITICAL) > 0.99);
+        assert_true(good_share(model, PRIORITY_NORMAL) > 0.60);
+        assert_true(good_share(model, PRIORITY_BULK) > 0);
+        end_model(model);
+        model = play_load(5, seed);
+        assert_true(good_share(model, PRIORITY_CRITICAL) > 0.99);
+        end_model(model);
+    }
+}
+
+/* Of critical requests alone there are as many as it can serve. */
+static void lower_classes_take_little_from_critical_requests(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 10; seed++) {
+        struct model *model = play_load(10, seed);
+        double all = 0;
+
+        for (unsigned class = 0; class < PRIORITY_COUNT; class ++) {
+            all += model->good[class];
+        }
+        assert_true(all > 0.945 * 20 * CAPACITY);
+        assert_true(model->good[PRIORITY_CRITICAL] > 0.99 * all);
+        assert_true(good_share(model, PRIORITY_NORMAL) > 0);
+        assert_true(good_share(model, PRIORITY_BULK) > 0);
+        end_model(model);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_classes_are_back_soon_after_an_outage),
         cmocka_unit_test(an_outage_gives_no_class_more_than_it_had),
+        cmocka_unit_test(critical_requests_first_then_normal_ones),
+        cmocka_unit_test(lower_classes_take_little_from_critical_requests),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
