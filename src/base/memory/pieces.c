@@ -14,9 +14,12 @@
 
 /* What stands before each piece. */
 union head {
-    size_t held; /* bytes, these included */
+    size_t held; /* bytes, these included; and FROM_MALLOC */
     uint64_t aligned;
 };
+
+/* Of a size that slabs are for, which had none left. */
+#define FROM_MALLOC ((size_t)1 << 63)
 
 struct piece_pool {
     struct slab_pool *slabs[SIZES];
@@ -90,21 +93,34 @@ static struct slab_pool *slabs_for(const struct piece_pool *pool, size_t held)
     return which < SIZES ? pool->slabs[which] : NULL;
 }
 
+/* NULL: from malloc. */
+static struct slab_pool *slabs_of(const struct piece_pool *pool, const union head *head)
+{
+    return (head->held & FROM_MALLOC) != 0 ? NULL : slabs_for(pool, head->held);
+}
+
 void *piece_take(struct piece_pool *pool, size_t size)
 {
     size_t held = size + sizeof(union head);
     struct slab_pool *slabs;
-    union head *head;
+    union head *head = NULL;
 
     if (held < size) {
         return NULL;
     }
     slabs = slabs_for(pool, held);
-    head = slabs != NULL ? slab_take(slabs) : malloc(held);
+    if (slabs != NULL) {
+        head = slab_take(slabs);
+    }
+    if (head != NULL) {
+        head->held = held;
+        return head + 1;
+    }
+    head = malloc(held);
     if (head == NULL) {
         return NULL;
     }
-    head->held = held;
+    head->held = slabs != NULL ? held | FROM_MALLOC : held;
     return head + 1;
 }
 
@@ -115,7 +131,7 @@ void piece_give(struct piece_pool *pool, void *piece)
     if (piece == NULL) {
         return;
     }
-    slabs = slabs_for(pool, piece_held(piece));
+    slabs = slabs_of(pool, (const union head *)piece - 1);
     if (slabs != NULL) {
         slab_give(slabs, (union head *)piece - 1);
     } else {
@@ -145,7 +161,7 @@ void *piece_resize(struct piece_pool *pool, void *piece, size_t size)
         return NULL;
     }
     slabs = slabs_for(pool, held);
-    if (slabs != slabs_for(pool, head->held)) {
+    if (slabs != slabs_of(pool, head)) {
         return move(pool, piece, size);
     }
     if (slabs == NULL) {
@@ -160,5 +176,5 @@ void *piece_resize(struct piece_pool *pool, void *piece, size_t size)
 
 size_t piece_held(const void *piece)
 {
-    return piece != NULL ? ((const union head *)piece - 1)->held : 0;
+    return piece != NULL ? ((const union head *)piece - 1)->held & ~FROM_MALLOC : 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Pieces of memory of any size for one worker: small ones come out of slabs of a few sizes, as fast
- * as from a slab; larger ones from malloc. A piece knows its size. */
+ * as from a slab; larger ones from malloc, and small ones, too, beyond the ceiling of slabs, since
+ * who asks can mostly not go on without. A piece knows its size. */
 #ifndef BASE_MEMORY_PIECES_H
 #define BASE_MEMORY_PIECES_H
 

@@ -110,6 +110,30 @@ static void what_a_burst_had_goes_back(void **state)
     assert_int_equal(atomic_load(&account.reserved), 0);
 }
 
+/* An HTTP/2 session that gets none is over, with all its streams. */
+static void beyond_the_ceiling_of_slabs_there_are_still_pieces(void **state)
+{
+    struct slab_account account = {.ceiling = 1};
+    struct piece_pool *pool = piece_pool_new();
+    unsigned char *piece;
+
+    (void)state;
+    piece_pool_account(pool, &account);
+    piece = piece_take(pool, 100);
+    assert_non_null(piece);
+    assert_int_equal(atomic_load(&account.reserved), 0);
+    assert_true(piece_held(piece) < 200);
+    memset(piece, 'k', 100);
+    atomic_store(&account.ceiling, 0); /* slabs come again: it moves into one */
+    piece = piece_resize(pool, piece, 101);
+    assert_true(holds(piece, 100, 'k'));
+    assert_true(atomic_load(&account.reserved) > 0);
+    piece_give(pool, piece);
+    atomic_store(&account.ceiling, 1);
+    check_resized(pool);
+    piece_pool_free(&pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -117,6 +141,7 @@ int main(void)
         cmocka_unit_test(a_piece_keeps_its_content_as_it_is_resized),
         cmocka_unit_test(what_cannot_be_had_is_refused),
         cmocka_unit_test(what_a_burst_had_goes_back),
+        cmocka_unit_test(beyond_the_ceiling_of_slabs_there_are_still_pieces),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
