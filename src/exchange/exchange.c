@@ -81,10 +81,11 @@ uint32_t exchange_elapsed_us(const struct exchange *exchange)
 /* --- beginning --------------------------------------------------------------------------- */
 
 /* Everything but the message, which the codec fills, starts as zero. */
-struct exchange *exchange_new(struct exchange_context *context, const struct client_stream_ops *ops,
-                              void *stream, const struct client_facts *facts)
+static struct exchange *exchange_of(struct slab_pool *pool, struct exchange_context *context,
+                                    const struct client_stream_ops *ops, void *stream,
+                                    const struct client_facts *facts)
 {
-    struct exchange *exchange = slab_take(context->exchanges);
+    struct exchange *exchange = slab_take(pool);
 
     if (exchange == NULL) {
         return NULL;
@@ -95,7 +96,30 @@ struct exchange *exchange_new(struct exchange_context *context, const struct cli
     exchange->client.ops = ops;
     exchange->client.stream = stream;
     exchange->client.facts = facts;
-    exchange->request.headers.rows = context->rows;
+    return exchange;
+}
+
+struct exchange *exchange_new(struct exchange_context *context, const struct client_stream_ops *ops,
+                              void *stream, const struct client_facts *facts)
+{
+    struct exchange *exchange = exchange_of(context->exchanges, context, ops, stream, facts);
+
+    if (exchange != NULL) {
+        exchange->request.headers.rows = context->rows;
+    }
+    return exchange;
+}
+
+struct exchange *exchange_new_with_rows(struct exchange_context *context,
+                                        const struct client_stream_ops *ops, void *stream,
+                                        const struct client_facts *facts, struct http_header *rows)
+{
+    struct exchange *exchange = exchange_of(context->bare_exchanges, context, ops, stream, facts);
+
+    if (exchange != NULL) {
+        exchange->is_bare = true;
+        exchange->request.headers.rows = rows;
+    }
     return exchange;
 }
 
@@ -255,9 +279,12 @@ static bool keep_fields(struct exchange *exchange)
 {
     struct http_headers *headers = &exchange->request.headers;
     size_t size = headers->count * sizeof(*headers->rows);
-    struct http_header *rows =
-        headers->count <= EXCHANGE_ROWS ? exchange->rows : exchange_take(exchange, size);
+    struct http_header *rows;
 
+    if (exchange->is_bare) {
+        return true;
+    }
+    rows = headers->count <= EXCHANGE_ROWS ? exchange->rows : exchange_take(exchange, size);
     if (rows == NULL) {
         reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
         return false;
@@ -397,7 +424,7 @@ void exchange_answer_written(struct exchange *exchange)
 
 size_t exchange_held(const struct exchange *exchange)
 {
-    size_t held = sizeof(*exchange) + region_held(&exchange->memory) +
+    size_t held = exchange_bytes(exchange) + region_held(&exchange->memory) +
                   buffer_queue_held(&exchange->request_body.body) +
                   buffer_held(exchange->request_body.trailers);
 

@@ -62,6 +62,10 @@ exchange_context_memory(const struct exchange_context *context); /* bytes in use
 /* NULL: out of memory. `facts` lives as long as the exchange. */
 struct exchange *exchange_new(struct exchange_context *context, const struct client_stream_ops *ops,
                               void *stream, const struct client_facts *facts);
+/* The same for a request whose fields go into `rows`, where they stay for as long. */
+struct exchange *exchange_new_with_rows(struct exchange_context *context,
+                                        const struct client_stream_ops *ops, void *stream,
+                                        const struct client_facts *facts, struct http_header *rows);
 /* To be filled by the codec right before exchange_begin, with room for HTTP_HEADERS_MAX fields. */
 struct http_request *exchange_request(struct exchange *exchange);
 /* Bytes that the request points to lie in this buffer: it goes with the exchange from now on; *buffer

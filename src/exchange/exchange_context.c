@@ -357,7 +357,8 @@ void exchange_release(struct exchange *exchange)
     if (exchange->generation != NULL) {
         exchange_context_let_go(exchange->context, exchange->generation);
     }
-    slab_give(exchange->context->exchanges, exchange);
+    slab_give(exchange->is_bare ? exchange->context->bare_exchanges : exchange->context->exchanges,
+              exchange);
 }
 
 static void free_deferred(void *owner)
@@ -430,21 +431,25 @@ struct exchange_context *exchange_context_new(const struct exchange_lent *lent,
     list_init(&context->orphans);
     list_init(&context->leaving);
     context->exchanges = slab_pool_new(sizeof(struct exchange));
+    context->bare_exchanges = slab_pool_new(offsetof(struct exchange, rows));
     context->attempts = slab_pool_new(sizeof(struct attempt));
     context->gathering = timer_group_new(worker_context->loop, gather_is_over);
     context->patience = timer_group_new(worker_context->loop, on_patience_over);
     context->backoffs = timer_group_new(worker_context->loop, attempts_backoff_over);
     context->deadlines = timer_group_new(worker_context->loop, deadline_is_over);
     context->patiences = timer_group_new(worker_context->loop, caching_wait_is_over);
-    if (context->patiences == NULL || context->exchanges == NULL || context->attempts == NULL ||
+    if (context->patiences == NULL || context->exchanges == NULL ||
+        context->bare_exchanges == NULL || context->attempts == NULL ||
         context->gathering == NULL || context->patience == NULL || context->backoffs == NULL ||
         context->deadlines == NULL) {
         exchange_context_free(&context);
         return NULL;
     }
     slab_pool_clear(context->exchanges, offsetof(struct exchange, request_id));
+    slab_pool_clear(context->bare_exchanges, offsetof(struct exchange, request_id));
     slab_pool_clear(context->attempts, sizeof(struct attempt));
     slab_pool_account(context->exchanges, pressure_slabs(worker_context->pressure));
+    slab_pool_account(context->bare_exchanges, pressure_slabs(worker_context->pressure));
     slab_pool_account(context->attempts, pressure_slabs(worker_context->pressure));
     loop_at_turn_end(worker_context->loop, free_deferred, context);
     return context;
@@ -460,6 +465,7 @@ void exchange_context_free(struct exchange_context **context)
     dismantle_some(*context, UINT32_MAX);
     generation_unref(&(*context)->generation);
     slab_pool_free(&(*context)->exchanges);
+    slab_pool_free(&(*context)->bare_exchanges);
     slab_pool_free(&(*context)->attempts);
     repeats_free(&(*context)->repeats);
     tls_mac_maker_free(&(*context)->macs);
@@ -514,6 +520,7 @@ bool exchange_context_has_orphans(const struct exchange_context *context)
 void exchange_context_trim(struct exchange_context *context)
 {
     slab_pool_trim(context->exchanges);
+    slab_pool_trim(context->bare_exchanges);
     slab_pool_trim(context->attempts);
     if (cache_store_is_used()) {
         cache_store_sweep(loop_now(context->worker_context->loop),
@@ -527,5 +534,6 @@ void exchange_context_trim(struct exchange_context *context)
 size_t exchange_context_memory(const struct exchange_context *context)
 {
     return slab_pool_used(context->exchanges) * sizeof(struct exchange) +
+           slab_pool_used(context->bare_exchanges) * offsetof(struct exchange, rows) +
            slab_pool_used(context->attempts) * sizeof(struct attempt);
 }

@@ -45,6 +45,7 @@ struct exchange_context {
     struct tls_mac_maker *macs;      /* of tickets; NULL: none was asked for yet */
     struct generation *generation;
     struct slab_pool *exchanges;
+    struct slab_pool *bare_exchanges; /* without rows */
     struct slab_pool *attempts;
     struct link deferred_frees; /* exchanges that ended in this turn */
     struct link leaving;        /* generations without users, being taken apart */
@@ -99,8 +100,9 @@ struct exchange {
     struct exchange_context *context;
     struct generation *generation;
     enum exchange_state state;
-    bool traced; /* each of its steps goes to the process log (trace.c) */
-    bool is_rpc; /* its stream may be quiet for long: timeouts.stream_idle */
+    bool traced;  /* each of its steps goes to the process log (trace.c) */
+    bool is_rpc;  /* its stream may be quiet for long: timeouts.stream_idle */
+    bool is_bare; /* has no `rows`: its request's fields are in its stream's memory */
 
     struct {
         const struct client_stream_ops *ops;
@@ -158,13 +160,18 @@ struct exchange {
     struct region memory; /* what it keeps; goes with it */
     char request_id[UUID_TEXT_LENGTH];
     struct http_request request;
-    struct http_header rows[EXCHANGE_ROWS]; /* of the request, if these suffice */
+    struct http_header rows[EXCHANGE_ROWS]; /* of the request, if these suffice; last */
 };
 
 /* From the memory that goes with the exchange; NULL: none is left. */
 static inline void *exchange_take(struct exchange *exchange, size_t size)
 {
     return region_take(&exchange->memory, exchange->context->worker_context->buffers, size);
+}
+
+static inline size_t exchange_bytes(const struct exchange *exchange)
+{
+    return exchange->is_bare ? offsetof(struct exchange, rows) : sizeof(*exchange);
 }
 
 /* exchange.c */

@@ -154,7 +154,7 @@ struct client_h2_stream {
     struct link link; /* in h2->streams; at the end in context->h2.deferred_stream_frees */
     struct client_h2 *h2;
     struct exchange *exchange;       /* NULL: is over, or never began */
-    char *texts;                     /* of the request's head; a piece, as both below */
+    char *texts;                     /* of the request's head, behind its rows; a piece, as below */
     struct client_h2_body *body;     /* NULL: the request ended with its head */
     struct client_h2_answer *answer; /* NULL: has not begun */
     int32_t id;

@@ -240,7 +240,8 @@ static struct exchange *begin_exchange(struct client_h2_stream *stream)
     struct client_h2 *h2 = stream->h2;
 
     stream->exchange =
-        exchange_new(client_h2_context(h2)->exchanges, &client_h2_ops, stream, &h2->facts);
+        exchange_new_with_rows(client_h2_context(h2)->exchanges, &client_h2_ops, stream, &h2->facts,
+                               (struct http_header *)(void *)stream->texts);
     if (stream->exchange != NULL) {
         client_h2_stream_opens(h2);
         count_begun(h2);
@@ -272,21 +273,39 @@ static void refuse_as_malformed(struct client_h2 *h2, int32_t id, enum h2_fault 
     h2_session_reset(h2->session, id, H2_PROTOCOL_ERROR);
 }
 
+/* Of the request's table, which stands before its texts: pseudo fields are no rows of it, but a
+ * WebSocket has two of ours. */
+static size_t rows_bytes(const struct client_h2_section *section)
+{
+    uint32_t rows = section->count;
+
+    for (uint32_t i = 0; i < section->count; i++) {
+        const struct bytes name = section->rows[i].name;
+
+        if (name.length > 0 && name.at[0] == ':') {
+            rows -= 1;
+            rows += bytes_equal(name, BYTES(":protocol")) ? 2 : 0;
+        }
+    }
+    return rows * sizeof(struct http_header);
+}
+
 /* false: it was refused. */
 static bool read_request(struct client_h2_stream *stream, bool ends, enum h2_fault *fault)
 {
     const struct client_h2_section *section = stream->h2->section;
 
     return h2_read_request(section->rows, section->count, ends, limits_of(stream->h2)->target_bytes,
-                           stream->texts, exchange_request(stream->exchange), fault);
+                           stream->texts + rows_bytes(section), exchange_request(stream->exchange),
+                           fault);
 }
 
 static bool take_texts(struct client_h2_stream *stream)
 {
     const struct client_h2_section *section = stream->h2->section;
 
-    stream->texts =
-        piece_take(client_h2_pieces(stream->h2), h2_fields_room(section->rows, section->count));
+    stream->texts = piece_take(client_h2_pieces(stream->h2),
+                               rows_bytes(section) + h2_fields_room(section->rows, section->count));
     return stream->texts != NULL;
 }
 
