@@ -44,6 +44,7 @@
     ROW(GRPC_UNAVAILABLE,  503, AGAIN,     BLAMELESS, "destination_unavailable",            "the origin answered the gRPC call with UNAVAILABLE and no message") \
     ROW(INCOMPLETE,        502, POINTLESS, BLAMED,    "http_response_incomplete",           "the origin closed the connection in the middle of its answer") \
     ROW(UPGRADE_UNASKED,   502, POINTLESS, BLAMELESS, "http_upgrade_failed",                "the origin switched protocols without being asked") \
+    ROW(UPGRADE_UNKNOWN,   502, POINTLESS, BLAMELESS, "http_upgrade_failed",                "the origin speaks HTTP/2 and takes no WebSockets over it (RFC 8441); protocol: http1 of the service asks by Upgrade") \
     ROW(TUNNEL_IDLE,       504, POINTLESS, BLAMELESS, "connection_read_timeout",            "no byte passed the tunnel for too long")
 /* clang-format on */
 

@@ -593,6 +593,23 @@ void origin_connection_pass_interim(struct origin_connection *connection,
     }
 }
 
+void origin_connection_begin_tunnel(struct origin_connection *connection,
+                                    const struct http_response *response)
+{
+    struct origin_request *request = connection->request;
+
+    origin_health_answered(connection, response->status, false);
+    if (!connection->request_upgrades) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_UPGRADE_UNASKED);
+        return;
+    }
+    connection->reusable = false;
+    connection->answer.framing = HTTP_UNTIL_CLOSE;
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_TUNNELS);
+    origin_connection_set_clock(connection, request->timeouts->tunnel_idle);
+    request->events->head(request->owner, response);
+}
+
 void origin_connection_pause_answer(struct origin_connection *connection)
 {
     connection->answer_paused = true;

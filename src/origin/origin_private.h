@@ -256,7 +256,9 @@ void origin_connection_mind_request(struct origin_connection *connection, bool s
 /* The clock of a half-open request ran out, but its answer has begun to come: it gets the usual
  * time. */
 bool origin_connection_need_not_hurry(struct origin_connection *connection);
-/* The request may be over once this returns. */
+/* The head of a 101 came. The request may be over once these return. */
+void origin_connection_begin_tunnel(struct origin_connection *connection,
+                                    const struct http_response *response);
 void origin_connection_pass_interim(struct origin_connection *connection,
                                     const struct http_response *response);
 /* The exchange takes no more of the answer at present. */

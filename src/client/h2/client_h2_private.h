@@ -10,6 +10,7 @@
 #include "client/client_private.h"
 #include "http/h2/h2_request.h"
 #include "http/h2/h2_session.h"
+#include "tls/tls_websocket.h"
 
 /* A field section while it comes: one at a time on a connection (RFC 9113 section 4.3). */
 struct client_h2_section {
@@ -116,8 +117,6 @@ struct client_h2 {
     enum cut_cause why;    /* FAILED: by which budget */
 };
 
-#define CLIENT_H2_KEY_BYTES 24
-
 /* Of a request whose body is still to come. */
 struct client_h2_body {
     struct link gathered;            /* in h2->gathered */
@@ -129,7 +128,7 @@ struct client_h2_body {
     uint64_t left;                 /* HTTP_LENGTH_KNOWN */
     uint64_t sent;                 /* bytes of the answer when the clock looked last */
     uint32_t unreturned;           /* bytes of `in` that still narrow the connection's window */
-    char key[CLIENT_H2_KEY_BYTES]; /* of a WebSocket */
+    char key[WEBSOCKET_KEY_BYTES]; /* of a WebSocket */
 };
 
 /* From the first look for its room on, which is before its head. */

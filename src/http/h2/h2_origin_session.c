@@ -348,6 +348,12 @@ void h2_origin_session_free(struct h2_origin_session **session)
     }
 }
 
+bool h2_origin_session_takes_protocols(const struct h2_origin_session *session)
+{
+    return nghttp2_session_get_remote_settings(session->library,
+                                               NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+}
+
 /* --- orders -------------------------------------------------------------------------------- */
 
 static void name_values(nghttp2_nv *pairs, const struct http_field *fields, uint32_t count)

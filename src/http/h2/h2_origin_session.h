@@ -67,6 +67,9 @@ bool h2_origin_session_is_over(const struct h2_origin_session *session);
 /* Streams that the origin allows at a time. */
 uint32_t h2_origin_session_streams(const struct h2_origin_session *session);
 
+/* The origin takes extended CONNECT (RFC 8441 section 3). */
+bool h2_origin_session_takes_protocols(const struct h2_origin_session *session);
+
 /* Names are in lower case; the bytes are copied. `has_body`: its end is for `pull` to say. Returns the
  * stream's number; 0: no memory, or no number is left. */
 int32_t h2_origin_session_request(struct h2_origin_session *session,

@@ -415,23 +415,6 @@ static bool step_body(struct origin_connection *connection)
 
 /* --- the answer's head --------------------------------------------------------------------- */
 
-static bool begin_tunnel(struct origin_connection *connection, const struct http_response *response)
-{
-    struct origin_request *request = connection->request;
-
-    origin_health_answered(connection, response->status, false);
-    if (!connection->request_upgrades) {
-        origin_connection_fail(connection, ORIGIN_FAILURE_UPGRADE_UNASKED);
-        return false;
-    }
-    connection->reusable = false;
-    connection->answer.framing = HTTP_UNTIL_CLOSE;
-    origin_connection_set_state(connection, ORIGIN_CONNECTION_TUNNELS);
-    origin_connection_set_clock(connection, request->timeouts->tunnel_idle);
-    request->events->head(request->owner, response);
-    return connection->request == request;
-}
-
 /* Not a standard, but what Apache and Node say (RFC 2068 section 19.7.1.1): how long they keep an
  * idle connection, and how many more requests they take on it. */
 static void read_keep_alive(struct origin_connection *connection,
@@ -456,11 +439,12 @@ static bool begin_answer(struct origin_connection *connection, const struct http
 {
     struct origin_request *request = connection->request;
 
-    if (response->status == 101) {
-        return begin_tunnel(connection, response);
-    }
     if (response->status < 200) {
-        origin_connection_pass_interim(connection, response);
+        if (response->status == 101) {
+            origin_connection_begin_tunnel(connection, response);
+        } else {
+            origin_connection_pass_interim(connection, response);
+        }
         return connection->request == request;
     }
     if (!response->keep_alive || !connection->request_whole) {

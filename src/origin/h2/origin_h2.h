@@ -67,10 +67,12 @@ struct origin_h2_stream {
     struct buffer_queue in;          /* of the answer's body: decoded, not taken yet */
     struct origin_h2_kept *trailers; /* of the request */
     struct origin_h2_kept *answer_trailers;
+    struct origin_h2_websocket *websocket; /* NULL: the request is none */
     bool head_written;
     bool sent;    /* the request's last frame was written */
     bool ended;   /* the answer's last byte came */
     bool refused; /* the origin says that it did not process it */
+    bool leaves;  /* a WebSocket whose client has ended: what it sent goes, and the end */
 };
 
 /* Fields, kept with their text. */
@@ -121,6 +123,16 @@ enum h2_pull origin_h2_on_pull(void *owner, void *stream, size_t most, size_t *l
 bool origin_h2_on_write_data(void *owner, void *stream, struct bytes head, size_t length);
 /* The request went on: its clock, and who feeds it. */
 void origin_h2_request_moved(struct origin_h2_stream *stream);
+
+/* origin_h2_websocket.c */
+bool origin_h2_websocket_is_wanted(const struct request_head *head);
+/* NULL: no memory. */
+struct origin_h2_websocket *origin_h2_websocket_new(const struct request_head *head);
+/* The answer becomes what it is in HTTP/1.1, 101. false: it has too many fields. */
+bool origin_h2_websocket_switch(const struct origin_h2_websocket *websocket,
+                                struct http_response *response);
+/* Of the request's fields, what an extended CONNECT does without. */
+bool origin_h2_websocket_drops(struct bytes name);
 
 /* origin_h2_answer.c */
 void origin_h2_on_section(void *owner, void *stream);

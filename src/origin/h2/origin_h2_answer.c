@@ -119,10 +119,30 @@ static void finish_answer(struct origin_connection *connection, const struct htt
     struct origin *origin = connection->origin;
     struct origin_request *request = connection->request;
 
-    origin_connection_end_answer(connection);
+    if (connection->state == ORIGIN_CONNECTION_TUNNELS) {
+        origin_connection_stop_clock(connection);
+        origin_connection_unbind(connection);
+    } else {
+        origin_connection_end_answer(connection);
+    }
     origin_connection_close(connection);
     pool_serve_line(origin);
     request->events->ended(request->owner, trailers);
+}
+
+/* How long the origin may be silent now. */
+static uint32_t patience_ms(const struct origin_connection *connection)
+{
+    const struct timeouts_settings *timeouts = connection->request->timeouts;
+
+    return connection->state == ORIGIN_CONNECTION_TUNNELS ? timeouts->tunnel_idle
+                                                          : timeouts->response_idle;
+}
+
+static bool is_in_body(const struct origin_connection *connection)
+{
+    return connection->state == ORIGIN_CONNECTION_READS_BODY ||
+           connection->state == ORIGIN_CONNECTION_TUNNELS;
 }
 
 static void touch(struct origin_h2_stream *stream)
@@ -160,7 +180,7 @@ static bool fits(struct origin_h2_stream *stream, size_t length)
 {
     struct origin_connection *connection = stream->connection;
 
-    if (connection->state != ORIGIN_CONNECTION_READS_BODY) {
+    if (!is_in_body(connection)) {
         refuse(stream, "DATA before the answer's head");
         return false;
     }
@@ -192,7 +212,7 @@ void origin_h2_on_data(void *owner, void *of, struct bytes bytes)
     }
     request = connection->request;
     if (!connection->answer_paused) {
-        origin_connection_set_clock(connection, request->timeouts->response_idle);
+        origin_connection_set_clock(connection, patience_ms(connection));
         request->answer_ends = h2->data_ends && h2->data_left == 0;
         taken = offer(connection, bytes);
         if (connection->request != request) {
@@ -264,7 +284,7 @@ void origin_h2_resume(struct origin_connection *connection)
     }
     connection->answer_paused = false;
     reserve_client_came(connection);
-    origin_connection_set_clock(connection, request->timeouts->response_idle);
+    origin_connection_set_clock(connection, patience_ms(connection));
     connection->delivering = true;
     if (deliver_kept(connection)) {
         connection->delivering = false;
@@ -288,7 +308,7 @@ void origin_h2_on_ended(void *owner, void *of)
     if (connection == NULL || h2->doomed) {
         return;
     }
-    if (connection->state != ORIGIN_CONNECTION_READS_BODY) {
+    if (!is_in_body(connection)) {
         refuse(stream, "the stream ended without an answer");
     } else if (connection->answer.framing == HTTP_LENGTH_KNOWN && connection->answer.left > 0) {
         refuse(stream, "the body is shorter than Content-Length says");
@@ -309,7 +329,11 @@ static void begin_answer(struct origin_h2_stream *stream, const struct http_resp
     struct origin_request *request = connection->request;
 
     stream->ended = ends; /* a request that is given up now resets nothing */
-    origin_connection_begin_answer(connection, response, 0);
+    if (response->status == 101) {
+        origin_connection_begin_tunnel(connection, response);
+    } else {
+        origin_connection_begin_answer(connection, response, 0);
+    }
     if (connection->request != request) {
         return;
     }
@@ -335,7 +359,10 @@ static void on_head(struct origin_h2_stream *stream, bool ends)
     } else if (!h2_read_answer(fields, count, request->method, ends, request->lenient, response,
                                &fault)) {
         refuse(stream, fault);
-    } else if (response->status >= 200) {
+    } else if (stream->websocket != NULL && response->status / 100 == 2 &&
+               !origin_h2_websocket_switch(stream->websocket, response)) {
+        origin_h2_refuse_answer(stream, ORIGIN_FAILURE_HEAD_TOO_LARGE, NULL);
+    } else if (response->status >= 200 || response->status == 101) {
         begin_answer(stream, response, ends);
     } else {
         origin_connection_pass_interim(connection, response);
@@ -380,5 +407,7 @@ void origin_h2_on_section_ended(void *owner, void *of, bool ends)
         on_head(stream, ends);
     } else if (stream->connection->state == ORIGIN_CONNECTION_READS_BODY) {
         on_trailers(stream, ends);
+    } else if (stream->connection->state == ORIGIN_CONNECTION_TUNNELS) {
+        refuse(stream, "a field section in a tunnel"); /* RFC 9113 section 8.5 */
     }
 }

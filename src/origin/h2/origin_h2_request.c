@@ -11,23 +11,29 @@
 
 #define OUT_FULL_BYTES (64 * 1024) /* of frames that wait for the transport: no more are made */
 #define STREAM_ROOM_BYTES (32 * 1024)
-#define FIELDS_BESIDES 6 /* four pseudo fields, content-length, te */
+#define FIELDS_BESIDES \
+    6 /* four pseudo fields, content-length, te; of a WebSocket :protocol, no length */
 #define FRAMES_A_REQUEST 16
 
 /* --- its head ------------------------------------------------------------------------------ */
 
 /* A switch of protocols is no part of HTTP/2 (section 8.6); the origin is asked without it. */
-static bool is_dropped(const struct request_head *head, struct bytes name)
+static bool is_dropped(const struct request_head *head, struct bytes name, bool is_websocket)
 {
-    return head->upgrades && bytes_equal_fold(name, BYTES("upgrade"));
+    return head->upgrades && (bytes_equal_fold(name, BYTES("upgrade")) ||
+                              (is_websocket && origin_h2_websocket_drops(name)));
 }
 
-static uint32_t fill_fields(const struct request_head *head, struct bytes scheme, struct text *text,
-                            struct http_field *fields)
+static uint32_t fill_fields(const struct request_head *head, bool is_websocket, struct bytes scheme,
+                            struct text *text, struct http_field *fields)
 {
     uint32_t count = 0;
 
-    fields[count++] = (struct http_field){BYTES(":method"), head->method};
+    fields[count++] =
+        (struct http_field){BYTES(":method"), is_websocket ? BYTES("CONNECT") : head->method};
+    if (is_websocket) {
+        fields[count++] = (struct http_field){BYTES(":protocol"), BYTES("websocket")};
+    }
     fields[count++] = (struct http_field){BYTES(":scheme"), scheme};
     if (head->authority.length > 0) {
         fields[count++] = (struct http_field){BYTES(":authority"), head->authority};
@@ -36,7 +42,7 @@ static uint32_t fill_fields(const struct request_head *head, struct bytes scheme
     for (uint32_t i = 0; i < head->fields->count; i++) {
         const struct http_field *row = &head->fields->rows[i];
 
-        if (!is_dropped(head, row->name)) {
+        if (!is_dropped(head, row->name, is_websocket)) {
             fields[count++] = (struct http_field){h2_add_name(text, row->name), row->value};
         }
     }
@@ -48,6 +54,22 @@ static uint32_t fill_fields(const struct request_head *head, struct bytes scheme
         fields[count++] = (struct http_field){BYTES("te"), BYTES("trailers")};
     }
     return count;
+}
+
+/* false: it has failed. */
+static bool begin_websocket(struct origin_connection *connection, const struct request_head *head)
+{
+    struct origin_h2_stream *stream = connection->stream;
+
+    if (!h2_origin_session_takes_protocols(stream->h2->session)) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_UPGRADE_UNKNOWN);
+        return false;
+    }
+    stream->websocket = origin_h2_websocket_new(head);
+    if (stream->websocket == NULL) {
+        origin_connection_fail(connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
+    }
+    return stream->websocket != NULL;
 }
 
 static bool send_head(struct origin_connection *connection, const struct request_head *head)
@@ -62,18 +84,24 @@ static bool send_head(struct origin_connection *connection, const struct request
     if (head->fields->bytes + TEXT_NUMBER_MAX > BUFFER_LARGE_BYTES - sizeof(struct buffer)) {
         return false;
     }
+    if (origin_h2_websocket_is_wanted(head) && !begin_websocket(connection, head)) {
+        return true;
+    }
     scratch = buffer_borrow(origin_h2_buffers(h2), BUFFER_LARGE);
     if (scratch == NULL) {
         origin_connection_fail(connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
         return true;
     }
     text = text_over(buffer_tail(scratch), buffer_room(scratch));
-    count = fill_fields(head, h2->connection->transport.ops->scheme, &text, fields);
+    count = fill_fields(head, stream->websocket != NULL, h2->connection->transport.ops->scheme,
+                        &text, fields);
     CHECK(!text.overflowed);
     connection->request_framing =
         http_has_body(head->framing, head->body_length) ? head->framing : HTTP_NO_BODY;
-    stream->id = h2_origin_session_request(h2->session, fields, count,
-                                           http_has_body(head->framing, head->body_length), stream);
+    connection->request_upgrades = stream->websocket != NULL;
+    stream->id = h2_origin_session_request(
+        h2->session, fields, count,
+        http_has_body(head->framing, head->body_length) || stream->websocket != NULL, stream);
     buffer_return(origin_h2_buffers(h2), &scratch);
     if (stream->id == 0) {
         h2->leaves = true; /* its numbers have run out, or memory has */
@@ -116,7 +144,9 @@ static size_t send_body(struct origin_connection *connection, const struct bytes
     struct origin_h2_stream *stream = connection->stream;
     size_t total = 0;
 
-    if (stream->h2 == NULL || connection->out.blocked || connection->request_whole) {
+    bool tunnels = connection->state == ORIGIN_CONNECTION_TUNNELS;
+
+    if (stream->h2 == NULL || connection->out.blocked || (connection->request_whole && !tunnels)) {
         return 0;
     }
     for (int i = 0; i < count && !connection->out.blocked; i++) {
@@ -132,6 +162,9 @@ static size_t send_body(struct origin_connection *connection, const struct bytes
     if (connection->out.blocked) {
         reserve_client_came(connection);
         mind_the_request(connection);
+    }
+    if (tunnels) {
+        origin_connection_set_clock(connection, connection->request->timeouts->tunnel_idle);
     }
     return total;
 }
@@ -221,12 +254,18 @@ bool origin_h2_on_write(void *owner, struct bytes frame)
     return outbox_add(&h2->connection->out, origin_h2_buffers(h2), frame);
 }
 
+/* What waits in the stream is the last of it. */
+static bool is_at_end(const struct origin_h2_stream *stream)
+{
+    return stream->leaves || (stream->connection->request_whole && stream->websocket == NULL);
+}
+
 enum h2_pull origin_h2_on_pull(void *owner, void *of, size_t most, size_t *length)
 {
     struct origin_h2 *h2 = owner;
     struct origin_h2_stream *stream = of;
 
-    if (stream->connection == NULL) {
+    if (stream->connection == NULL && !stream->leaves) {
         return H2_PULL_WAIT; /* its reset is queued */
     }
     if (h2->connection->out.queue.length >= OUT_FULL_BYTES) {
@@ -234,7 +273,7 @@ enum h2_pull origin_h2_on_pull(void *owner, void *of, size_t most, size_t *lengt
         return H2_PULL_PAUSE;
     }
     *length = stream->out.length < most ? stream->out.length : most;
-    if (*length < stream->out.length || !stream->connection->request_whole) {
+    if (*length < stream->out.length || !is_at_end(stream)) {
         return *length > 0 ? H2_PULL_SOME : H2_PULL_WAIT;
     }
     stream->sent = true;
@@ -276,12 +315,26 @@ bool origin_h2_on_write_data(void *owner, void *of, struct bytes head, size_t le
     return true;
 }
 
+/* What the origin's window lets through has gone, and what it sends is of no use. */
+static void leave(struct origin_h2_stream *stream)
+{
+    if (stream->id != 0 && !stream->ended) {
+        h2_origin_session_reset(stream->h2->session, stream->id, H2_CANCEL);
+        origin_h2_flush_later(stream->h2);
+    }
+}
+
 /* What waits for the transport has not gone yet, but will without the request's help. */
 void origin_h2_request_moved(struct origin_h2_stream *stream)
 {
     struct origin_connection *connection = stream->connection;
-    struct origin_request *request = connection->request;
+    struct origin_request *request;
 
+    if (connection == NULL) {
+        leave(stream);
+        return;
+    }
+    request = connection->request;
     request->evidence.bytes_written = connection->out.written;
     if (connection->out.blocked && stream->out.length <= STREAM_ROOM_BYTES / 2) {
         connection->out.blocked = false;
@@ -363,6 +416,14 @@ static enum h2_code code_of_end(const struct origin_h2_stream *stream)
     return stream->ended ? H2_NO_ERROR : H2_CANCEL;
 }
 
+/* A WebSocket ends by END_STREAM (RFC 8441 section 5), behind what its client has sent. */
+static bool ends_in_order(const struct origin_connection *connection,
+                          const struct origin_h2_stream *stream)
+{
+    return stream->websocket != NULL && stream->h2 != NULL && !stream->h2->over &&
+           stream->id != 0 && (stream->ended || connection->state == ORIGIN_CONNECTION_TUNNELS);
+}
+
 /* What the session still knows stays with it until it tells the stream's end. */
 static void part(struct origin_connection *connection)
 {
@@ -376,7 +437,16 @@ static void part(struct origin_connection *connection)
     list_remove(&stream->moved);
     list_remove(&stream->touched);
     buffer_queue_clear(origin_connection_buffers(connection), &stream->in);
-    buffer_queue_clear(origin_connection_buffers(connection), &stream->out);
+    if (stream->ended) {
+        buffer_queue_clear(origin_connection_buffers(connection), &stream->out);
+    }
+    if (ends_in_order(connection, stream)) {
+        stream->leaves = true;
+        list_add_last(&h2->moved, &stream->moved);
+        h2_origin_session_resume(h2->session, stream->id);
+        origin_h2_flush_later(h2);
+        return;
+    }
     if (h2 == NULL) {
         origin_h2_stream_free(stream);
         return;

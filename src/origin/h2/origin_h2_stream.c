@@ -44,8 +44,11 @@ struct origin_connection *origin_h2_stream_open(struct origin_h2 *h2)
 
 void origin_h2_stream_free(struct origin_h2_stream *stream)
 {
+    list_remove(&stream->moved);
+    buffer_queue_clear(stream->directory->worker_context->buffers, &stream->out);
     free(stream->trailers);
     free(stream->answer_trailers);
+    free(stream->websocket);
     slab_give(stream->directory->streams, stream);
 }
 
@@ -194,7 +197,7 @@ static void each_once(struct link *from, size_t offset,
         struct origin_h2_stream *stream = (struct origin_h2_stream *)((char *)link - offset);
 
         list_remove(link);
-        if (stream->connection != NULL) {
+        if (stream->connection != NULL || stream->leaves) {
             report(stream);
         }
     }

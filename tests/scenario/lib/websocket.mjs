@@ -69,6 +69,13 @@ export function echoWebSockets(server) {
     });
 }
 
+// The same on a stream of an HTTP/2 server, which has answered it.
+export function echoStream(stream) {
+    const wire = new Wire(stream);
+    wire.keepsLog = false;
+    echoFrames(wire).catch(() => wire.destroy());
+}
+
 export async function openWebSocket(t, gateway, path = '/') {
     const key = crypto.randomBytes(16).toString('base64');
     const wire = await connect(t, gateway);
