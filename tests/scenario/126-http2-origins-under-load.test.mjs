@@ -10,8 +10,9 @@ import { connectHttp2, open } from './lib/http2.mjs';
 import { http2Origin } from './lib/http2-origin.mjs';
 import { patient, until, within } from './lib/wait.mjs';
 
-const SHARES = [50, 5, 95, 0, 100, 50];
-const LOAD = { lanes: 4, streams: 16 };
+const SHARES = [50, 5, 95, 0, 100];
+const RELOADS = 50;
+const LOAD = { lanes: 8, streams: 32 };
 
 function notingOrigin(t, seen) {
     return http2Origin(t, {
@@ -38,28 +39,18 @@ async function start(t, seen) {
     return { a, b, yaml, gateway: await startGateway(t, yaml(50)) };
 }
 
-test('reloads with other weights lose no stream, repeat none and close no connection', async (t) => {
+test('fifty reloads lose no stream, repeat none and close no connection; nor does a binary upgrade lose any', async (t) => {
     const seen = new Map();
     const { a, b, yaml, gateway } = await start(t, seen);
     const load = new Http2Load(t, gateway, LOAD);
 
     await load.more(300, () => a.requests.length > 0 && b.requests.length > 0);
-    for (const share of SHARES) {
-        assert.match(await gateway.reload(yaml(share)), /info reload/);
-        await load.more(100);
+    for (let i = 0; i < RELOADS; i++) {
+        assert.match(await gateway.reload(yaml(SHARES[i % SHARES.length])), /info reload/);
+        await load.more(20);
     }
     assert.deepEqual([a, b].map((origin) => origin.sessions.filter((session) => session.isOver).length), [0, 0]);
     assert.equal(load.connections, LOAD.lanes);
-    await load.end(seen);
-    assert.deepEqual([...a.resets, ...b.resets], []);
-});
-
-test('a binary upgrade loses no stream and repeats none', async (t) => {
-    const seen = new Map();
-    const { a, b, gateway } = await start(t, seen);
-    const load = new Http2Load(t, gateway, LOAD);
-
-    await load.more(300);
     await gateway.upgrade();
     await load.more(100, () => load.connections >= 2 * LOAD.lanes);
     await load.end(seen);
