@@ -145,7 +145,6 @@ worker_processes {scenario.workers};
 worker_rlimit_nofile {DESCRIPTORS};
 pid {folder}/nginx.pid;
 error_log {folder}/error.log crit;
-pcre_jit on;
 events {{
     use epoll;
     worker_connections {min(DESCRIPTORS - 64, 40000)};
@@ -178,7 +177,7 @@ http {{
         keepalive_timeout 600s;
     }}
     server {{
-        listen 127.0.0.1:{port} {"ssl" if scenario.tls else ""} reuseport backlog=4096;{tls}
+        listen 127.0.0.1:{port} {"ssl" if scenario.tls else ""} {"http2" if scenario.http2 else ""} reuseport backlog=4096;{tls}
         {chr(10).join(locations)}
     }}
 }}
@@ -212,7 +211,8 @@ class Haproxy(Gateway):
         secured = ""
         if scenario.tls:
             _, _, both = certificate(folder)
-            secured = (f"ssl crt {both} alpn http/1.1 ssl-min-ver TLSv1.2 ciphers {CIPHERS} "
+            spoken = "h2" if scenario.http2 else "http/1.1"
+            secured = (f"ssl crt {both} alpn {spoken} ssl-min-ver TLSv1.2 ciphers {CIPHERS} "
                        f"ciphersuites {SUITES} curves {GROUPS}")
         common = haproxy_common(scenario.workers, min(DESCRIPTORS - 64, 40000))
         path = write(os.path.join(folder, "haproxy.cfg"), f"""{common}
@@ -231,6 +231,7 @@ class Turnpike(Gateway):
     longer, so that idle connections outlive the measurement."""
 
     name = "turnpike"
+    of_service = ""
 
     def command(self, scenario, folder, port, origin_port):
         origins = ", ".join(f'"{origin}"' for origin in origins_of(scenario, origin_port))
@@ -252,7 +253,7 @@ timeouts: {{keepalive_idle: 600s}}
 listeners:
   - address: 127.0.0.1:{port}{tls}
 services:
-  origins: {{origins: [{origins}]}}
+  origins: {{origins: [{origins}]{self.of_service}}}
 routes:
 {"".join(routes)}""")
         return [self.binary, "-c", path]
@@ -264,8 +265,16 @@ class OtherTurnpike(Turnpike):
     name = "other"
 
 
-def nginx_origin(binary, folder, port):
-    """nginx as a static origin: files of 1 kB to 1 MB, and 13 bytes by `return`."""
+class TurnpikeToHttp2(Turnpike):
+    """Its origin is asked over HTTP/2, by prior knowledge."""
+
+    name = "turnpike-2-2"
+    of_service = ", protocol: http2"
+
+
+def nginx_origin(binary, folder, port, http2_port=None):
+    """nginx as a static origin: files of 1 kB to 1 MB, and 13 bytes by `return`. On a second port it
+    speaks HTTP/2 by prior knowledge, if one is named."""
     files = os.path.join(folder, "files")
     os.makedirs(files)
     os.chmod(folder, 0o755)
@@ -298,6 +307,7 @@ http {{
     scgi_temp_path {folder}/origin-scgi;
     server {{
         listen 127.0.0.1:{port} backlog=4096;
+        {f"listen 127.0.0.1:{http2_port} http2 backlog=4096;" if http2_port else ""}
         root {files};
         location ~ /13$ {{ return 200 "{BODY}"; }}
     }}

@@ -24,6 +24,7 @@ class Scenario:
     files: bool = False        # nginx is the origin unless told otherwise
     load: bool = True          # False: only idle connections
     tls: bool = False          # between client and gateway: ECDSA P-256, TLS 1.3
+    http2: bool = False        # and over TLS the clients speak HTTP/2: http2_cpu.py
     handshakes: str = ""       # "full" or "resumed", one a request: the load is handshakes.c
 
 
