@@ -609,6 +609,9 @@ static bool is_private(const struct http_fields *fields)
         if (!bytes_equal_fold(fields->rows[i].name, BYTES("Cache-Control"))) {
             continue;
         }
+        if (bytes_equal(list, BYTES("no-store"))) {
+            return true; /* as the gateway itself writes it */
+        }
         while (http_list_next(&list, &member)) {
             if (bytes_equal_fold(member, BYTES("private")) ||
                 bytes_equal_fold(member, BYTES("no-store"))) {

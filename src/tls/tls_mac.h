@@ -7,16 +7,16 @@
 
 #define TLS_MAC_BYTES 32
 
-/* What one thread makes its MACs with. The keys it used last are kept ready: to find the algorithm and
- * to derive a key and take it in costs several times as much as a short message. */
+/* What one thread makes its MACs with. The keys it used last are kept ready: to derive a
+ * key and take it in costs several times as much as a short message. */
 struct tls_mac_maker;
 
-/* NULL: no memory, or the library cannot. */
+/* NULL: no memory. */
 struct tls_mac_maker *tls_mac_maker_new(void);
 void tls_mac_maker_free(struct tls_mac_maker **maker);
 
 /* By the key that HMAC makes of `key` and `purpose`: what is signed for one purpose is good for no other,
- * and the messages need not name it. false: the library cannot, or there is no maker. A key may be
+ * and the messages need not name it. false: no memory, or there is no maker. A key may be
  * used once and never again; key and purpose are known by their bytes, not by where they lie. */
 bool tls_mac_make(struct tls_mac_maker *maker, struct bytes key, struct bytes purpose,
                   struct bytes message, unsigned char mac[TLS_MAC_BYTES]);

@@ -17,6 +17,7 @@
 #include "base/system/random.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -64,7 +65,8 @@ struct room {
     struct room_former former; /* without those who were seen again */
     uint64_t tokens;           /* of new users, in parts of TOKEN */
     uint64_t filled_ms;
-    struct room_tally tally;
+    uint64_t admitted;
+    _Atomic uint64_t turned_away[ROOM_REFUSALS]; /* without the lock */
 };
 
 /* --- arrivals ----------------------------------------------------------------------------- */
@@ -250,7 +252,7 @@ static bool come_in(struct room *room, const struct room_limits *limits, uint64_
         return false;
     }
     seat->until_s = now_s + (trial == 0 ? limits->session_s : room_trial_s(limits));
-    room->tally.admitted++;
+    room->admitted++;
     if (limits->per_minute != 0) {
         room->tokens -= TOKEN;
     }
@@ -458,9 +460,7 @@ void room_tick(struct room *room, uint64_t now_ms)
 
 void room_note_turned_away(struct room *room, enum room_refusal cause)
 {
-    pthread_mutex_lock(&room->lock);
-    room->tally.turned_away[cause]++;
-    pthread_mutex_unlock(&room->lock);
+    atomic_fetch_add_explicit(&room->turned_away[cause], 1, memory_order_relaxed);
 }
 
 struct room_tally room_tally(struct room *room)
@@ -468,8 +468,11 @@ struct room_tally room_tally(struct room *room)
     struct room_tally tally;
 
     pthread_mutex_lock(&room->lock);
-    tally = room->tally;
+    tally.admitted = room->admitted;
     pthread_mutex_unlock(&room->lock);
+    for (int i = 0; i < ROOM_REFUSALS; i++) {
+        tally.turned_away[i] = atomic_load_explicit(&room->turned_away[i], memory_order_relaxed);
+    }
     return tally;
 }
 

@@ -4,11 +4,15 @@
  * in the message would take SHA-256 another block, for each refusal of a room. */
 #include "exchange/waiting/ticket.h"
 
+#include "base/hex.h"
 #include "base/text.h"
 #include "tls/tls_mac.h"
 
+#include <endian.h>
+#include <string.h>
+
 #define BODY_LENGTH (1 + 1 + 16 + 1 + 12 + 1 + 8)
-#define MAC_LENGTH 32 /* digits */
+#define MAC_LENGTH HEX_DIGITS
 #define PURPOSE_MAX 160
 
 static const char letters[] = {
@@ -17,19 +21,11 @@ static const char letters[] = {
     [TICKET_IN] = 'a',
 };
 
-/* Each refusal of a room writes one: printf would take longer than the rest of the answer. */
-static char *put_hex(char *at, uint64_t number, unsigned digits)
-{
-    for (unsigned shift = 4 * digits; shift > 0; shift -= 4) {
-        *at++ = "0123456789abcdef"[number >> (shift - 4) & 15];
-    }
-    return at;
-}
-
 static bool sign(struct tls_mac_maker *maker, struct bytes body, struct bytes room,
                  struct bytes key, char digits[MAC_LENGTH])
 {
     unsigned char mac[TLS_MAC_BYTES];
+    uint64_t halves[2];
     char label[PURPOSE_MAX];
     struct text purpose = text_over(label, sizeof(label));
 
@@ -38,26 +34,27 @@ static bool sign(struct tls_mac_maker *maker, struct bytes body, struct bytes ro
     if (!tls_mac_make(maker, key, text_since(&purpose, label), body, mac)) {
         return false;
     }
-    for (int i = 0; i < MAC_LENGTH / 2; i++) {
-        digits = put_hex(digits, mac[i], 2);
-    }
+    memcpy(halves, mac, sizeof(halves));
+    hex_put(digits, be64toh(halves[0]), be64toh(halves[1]));
     return true;
 }
 
 size_t ticket_write(struct tls_mac_maker *maker, const struct ticket *ticket, struct bytes room,
                     struct bytes key, char text[TICKET_TEXT_MAX])
 {
-    char *at = text;
+    char digits[HEX_DIGITS];
 
-    *at++ = letters[ticket->kind];
-    *at++ = '.';
-    at = put_hex(at, ticket->id, 16);
-    *at++ = '.';
-    at = put_hex(at, ticket->since_ms, 12);
-    *at++ = '.';
-    at = put_hex(at, ticket->good_until_s, 8);
-    *at++ = '.';
-    return sign(maker, (struct bytes){text, BODY_LENGTH}, room, key, at)
+    text[0] = letters[ticket->kind];
+    text[1] = '.';
+    hex_put(digits, ticket->id, ticket->since_ms << 16);
+    memcpy(text + 2, digits, 16);
+    text[18] = '.';
+    memcpy(text + 19, digits + 16, 12);
+    text[31] = '.';
+    hex_put(digits, (uint64_t)ticket->good_until_s << 32, 0);
+    memcpy(text + 32, digits, 8);
+    text[BODY_LENGTH] = '.';
+    return sign(maker, (struct bytes){text, BODY_LENGTH}, room, key, text + BODY_LENGTH + 1)
                ? BODY_LENGTH + 1 + MAC_LENGTH
                : 0;
 }
