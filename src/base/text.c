@@ -18,21 +18,27 @@ static const char hex_digits[] = "0123456789abcdef";
 
 void text_add_number(struct text *text, uint64_t number)
 {
-    char digits[TEXT_NUMBER_MAX];
-    char *first = digits + sizeof(digits);
+    size_t length = 1;
+    char *end;
 
-    while (number >= 100) {
-        first -= 2;
-        memcpy(first, text_digit_pairs + number % 100 * 2, 2);
+    for (uint64_t rest = number; rest >= 10; rest /= 10) {
+        length++;
+    }
+    if ((size_t)(text->limit - text->at) < length) {
+        text->overflowed = true;
+        return;
+    }
+    text->at += length;
+    end = text->at;
+    while (number >= 10) { /* in place: a copy of so few bytes costs more than they do */
+        end -= 2;
+        memcpy(end, text_digit_pairs + number % 100 * 2, 2);
         number /= 100;
+        length -= 2;
     }
-    if (number >= 10) {
-        first -= 2;
-        memcpy(first, text_digit_pairs + number * 2, 2);
-    } else {
-        *--first = (char)('0' + number);
+    if (length > 0) {
+        *--end = (char)('0' + number);
     }
-    text_add(text, first, (size_t)(digits + sizeof(digits) - first));
 }
 
 void text_add_hex(struct text *text, uint64_t number)

@@ -269,7 +269,7 @@ uint64_t client_registry_key(const struct client_registry *registry, uint64_t be
                              struct bytes value)
 {
     const struct siphash_key secret = {registry->seed[0], registry->seed[1]};
-    uint64_t key = siphash_number(&secret, before) + siphash(&secret, value);
+    uint64_t key = (before != 0 ? siphash_number(&secret, before) : 0) + siphash(&secret, value);
 
     return key != 0 ? key : 1; /* 0 is a free entry */
 }

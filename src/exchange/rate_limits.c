@@ -32,6 +32,7 @@ static bool part_of_key(const struct exchange *exchange, const struct request_so
 {
     const struct http_request *request = &exchange->request;
     const struct tls_facts *tls = exchange->client.facts->tls;
+    uint64_t customer = ip_customer(&exchange->client.ip);
     struct bytes path;
     unsigned marks;
 
@@ -46,6 +47,10 @@ static bool part_of_key(const struct exchange *exchange, const struct request_so
         }
         *value = tls->client->subject;
         return value->length > 0;
+    case SOURCE_CLIENT_ADDRESS:
+        memcpy(room, &customer, sizeof(customer)); /* as text it would only be longer */
+        *value = (struct bytes){room, sizeof(customer)};
+        return !ip_is_none(&exchange->client.ip);
     default:
         return request_source_value(source, request, &exchange->client.ip, room, value);
     }

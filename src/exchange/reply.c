@@ -575,13 +575,16 @@ void reply_over_limit(struct exchange *exchange, const struct reply_quota *quota
         .detail = quota->sentence,
         /* Not before the quota is there again. */
         .retry_after_s = spread(exchange, wait_s, 1 + wait_s / 2),
-        .pushback_ms = spread(exchange, 1 + quota->wait_ms, quota->wait_ms / 2),
         .content_type = PROBLEM,
         .write = write_quota_problem,
         .about = quota,
     };
 
-    add_rate_limit(&refusal, quota, wait_s, &text);
+    if (exchange->outcome.is_grpc) {
+        refusal.pushback_ms = spread(exchange, 1 + quota->wait_ms, quota->wait_ms / 2);
+    } else {
+        add_rate_limit(&refusal, quota, wait_s, &text);
+    }
     refuse(exchange, &refusal);
 }
 
