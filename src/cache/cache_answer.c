@@ -41,7 +41,9 @@ static bool is_token(struct bytes name)
     return name.length > 0;
 }
 
-bool cache_vary_is_plain(struct bytes value)
+/* Names only, and of none of the fields that the gateway writes for each request by itself: of those
+ * no client can have the same. */
+static bool vary_is_plain(struct bytes value)
 {
     struct bytes name;
 
@@ -121,7 +123,7 @@ static void read_row(struct cache_answer *answer, struct bytes name, struct byte
         answer->etag = value;
     } else if (bytes_equal_fold(name, BYTES("Vary"))) {
         answer->has_vary = true;
-        answer->varies_by_all |= !cache_vary_is_plain(value);
+        answer->varies_by_all |= !vary_is_plain(value);
     } else if (bytes_equal_fold(name, BYTES("Pragma"))) {
         answer->control.no_cache |= bytes_equal_fold(value, BYTES("no-cache"));
     } else {

@@ -127,7 +127,8 @@ struct tls_context *tls_context_of(uint32_t worker)
     return contexts[worker];
 }
 
-struct tls_context *tls_context_if_any(uint32_t worker)
+/* Any thread. */
+static struct tls_context *context_if_any(uint32_t worker)
 {
     return worker < WORKERS_MAX ? contexts[worker] : NULL;
 }
@@ -225,7 +226,7 @@ void tls_tally_handshake(struct tls_context *tls_context, const struct tls_facts
 
 void tls_count_failure(uint32_t worker, enum tls_cause cause)
 {
-    struct tls_context *tls_context = tls_context_if_any(worker);
+    struct tls_context *tls_context = context_if_any(worker);
 
     if (tls_context != NULL) {
         tls_tally_failure(tls_context, cause);
@@ -234,7 +235,7 @@ void tls_count_failure(uint32_t worker, enum tls_cause cause)
 
 uint64_t tls_failures(uint32_t worker, enum tls_cause cause)
 {
-    struct tls_context *tls_context = tls_context_if_any(worker);
+    struct tls_context *tls_context = context_if_any(worker);
 
     return tls_context != NULL
                ? atomic_load_explicit(&tls_context->tally.failures[cause], memory_order_relaxed)
@@ -243,7 +244,7 @@ uint64_t tls_failures(uint32_t worker, enum tls_cause cause)
 
 bool tls_negotiated_at(uint32_t worker, uint32_t index, struct tls_negotiated *negotiated)
 {
-    struct tls_context *tls_context = tls_context_if_any(worker);
+    struct tls_context *tls_context = context_if_any(worker);
     const struct tls_tally_row *row;
 
     if (tls_context == NULL ||

@@ -87,8 +87,6 @@ struct tls_context {
 /* Made at the first call and kept while the process lives. NULL: out of memory. Not to be called
  * from two threads at once. */
 struct tls_context *tls_context_of(uint32_t worker);
-/* Of that worker if it has one; any thread. */
-struct tls_context *tls_context_if_any(uint32_t worker);
 /* One more than the last worker that has one. */
 uint32_t tls_context_count(void);
 /* A connection has an object of the library from now on, and no more. Worker's thread. */

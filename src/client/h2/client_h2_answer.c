@@ -16,7 +16,7 @@
 
 /* --- fields -------------------------------------------------------------------------------- */
 
-void client_h2_fields_free(struct client_h2 *h2, struct client_h2_fields **fields)
+static void fields_free(struct client_h2 *h2, struct client_h2_fields **fields)
 {
     while (*fields != NULL) {
         struct client_h2_fields *next = (*fields)->next;
@@ -119,7 +119,7 @@ static bool queue_head(struct client_h2_stream *stream, struct client_h2_fields 
     struct client_h2_fields **last;
 
     if (!begin_answer(stream)) {
-        client_h2_fields_free(stream->h2, &fields);
+        fields_free(stream->h2, &fields);
         return false;
     }
     last = &stream->answer->fields;
@@ -171,8 +171,8 @@ static void drop_waiting(struct client_h2_stream *stream)
     struct client_h2_answer *answer = stream->answer;
     struct client_h2 *h2 = stream->h2;
 
-    client_h2_fields_free(h2, &answer->fields);
-    client_h2_fields_free(h2, &answer->trailers);
+    fields_free(h2, &answer->fields);
+    fields_free(h2, &answer->trailers);
     h2->queued -= answer->out.length;
     buffer_queue_clear(client_h2_buffers(h2), &answer->out);
     list_remove(&answer->head);
@@ -243,7 +243,7 @@ void client_h2_hand_heads(struct client_h2 *h2)
 
 void client_h2_free_handed(struct client_h2 *h2)
 {
-    client_h2_fields_free(h2, &h2->handed);
+    fields_free(h2, &h2->handed);
 }
 
 /* --- the body ------------------------------------------------------------------------------ */

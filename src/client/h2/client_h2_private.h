@@ -271,7 +271,6 @@ void client_h2_hand_heads(struct client_h2 *h2);
 void client_h2_free_handed(struct client_h2 *h2);
 /* Out of all lists, and without what waits in it. */
 void client_h2_answer_drop(struct client_h2_stream *stream);
-void client_h2_fields_free(struct client_h2 *h2, struct client_h2_fields **fields);
 enum h2_pull client_h2_on_pull(void *owner, void *stream, size_t most, size_t *length);
 bool client_h2_on_write_data(void *owner, void *stream, struct bytes head, size_t length);
 void client_h2_on_wrote_section(void *owner, void *stream, size_t length);

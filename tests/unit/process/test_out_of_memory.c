@@ -601,14 +601,14 @@ static void a_reload_ends_without_memory(void **state)
         .workers = world->lone.workers,
         .worker_count = 1,
         .sockets = world->lone.sockets,
-        .generation = 2,
+        .order = {.generation = 2},
     };
 
     lone_worker_start(&world->lone);
     assert_int_equal(ask_each_way(world), WAYS);
-    plan.plan = make_plan(rules, "127.0.0.1:1");
-    plan.changes = (struct settings_changes *)settings_changes_new(plan_settings(world->lone.plan),
-                                                                   plan_settings(plan.plan));
+    plan.order.plan = make_plan(rules, "127.0.0.1:1");
+    plan.order.changes = (struct settings_changes *)settings_changes_new(
+        plan_settings(world->lone.plan), plan_settings(plan.order.plan));
     start_shortage(1, 0);
     two_phase = two_phase_begin(&plan, on_round_done, &round);
     assert_non_null(two_phase);
@@ -619,8 +619,8 @@ static void a_reload_ends_without_memory(void **state)
     assert_false(round.good);
     alarm_clear(round.loop, &deadline);
     loop_free(&round.loop);
-    settings_changes_free((struct settings_changes **)&plan.changes);
-    plan_unref(&plan.plan);
+    settings_changes_free((struct settings_changes **)&plan.order.changes);
+    plan_unref(&plan.order.plan);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
