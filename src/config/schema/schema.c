@@ -11,8 +11,9 @@
 #define FIELD_AT(type, member, place) FIELD(type, member), .at = offsetof(struct type, place)
 /* A list: its array and its length. */
 #define FIELD_LIST(type, member, count) \
-    FIELD(type, member), .item_size = sizeof(*((struct type *)0)->member), \
-                         .to_count = offsetof(struct type, count) - offsetof(struct type, member)
+    .offset = offsetof(struct type, member), .size = sizeof(void *), \
+    .item_size = sizeof(*((struct type *)0)->member), \
+    .to_count = offsetof(struct type, count) - offsetof(struct type, member)
 /* A list beside its group in the settings. */
 #define BESIDE_GROUP(group, member, count) \
     .offset = offsetof(struct settings, member) - offsetof(struct settings, group), \
