@@ -12,6 +12,7 @@
 #include "control/live/live.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -192,7 +193,10 @@ static bool listen_at(struct control *control, int *fd, enum control_listener in
 static void *run(void *owner)
 {
     struct control *control = owner;
+    sigset_t all;
 
+    sigfillset(&all); /* they are the main thread's */
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
     machine_put_behind_others();
     loop_run(control->worker_context.loop);
     return NULL;

@@ -69,15 +69,16 @@ static bool take_in(struct ready_key *ready, struct bytes key, struct bytes purp
 {
     unsigned char derived[TLS_MAC_BYTES];
 
-    if (HMAC(EVP_sha256(), key.at, (int)key.length, (const unsigned char *)purpose.at,
-             purpose.length, derived, NULL) == NULL ||
-        !keep_name(ready, key, purpose)) {
-        return false;
+    bool good = HMAC(EVP_sha256(), key.at, (int)key.length, (const unsigned char *)purpose.at,
+                     purpose.length, derived, NULL) != NULL &&
+                keep_name(ready, key, purpose);
+
+    if (good) {
+        begin(&ready->inner, derived, 0x36);
+        begin(&ready->outer, derived, 0x5c);
     }
-    begin(&ready->inner, derived, 0x36);
-    begin(&ready->outer, derived, 0x5c);
     OPENSSL_cleanse(derived, sizeof(derived));
-    return true;
+    return good;
 }
 
 /* NULL: the library cannot. */

@@ -51,6 +51,17 @@ async function opened(t, gateway, kind, path) {
     return kind === 1 ? openWebSocket(t, gateway, path) : openWebSocketHttp2(await connectHttp2(t, gateway), path);
 }
 
+// RFC 9113 section 8.1.1: DATA behind a length of 0 is malformed.
+test('1 to 2: a Content-Length of 0 is not passed on', async (t) => {
+    const origin = await echoing(t);
+    const gateway = await startGateway(t, through(origin, { service: HTTP2, more: PLAIN }));
+    const socket = await openWebSocket(t, gateway, '/', 'Content-Length: 0');
+
+    assert.equal(await socket.echo('hello'), 'hello');
+    assert.equal(origin.requests[0].headers['content-length'], undefined);
+    await socket.close();
+});
+
 for (const kind of [1, 2]) {
     test(`${kind} to 2: frames pass both ways, and the end`, async (t) => {
         const origin = await echoing(t);

@@ -398,5 +398,5 @@ routes: [{respond: {body: pong}}]
     assert.match(await wrong('to: "127.0.0.1:4318"'), /expects a URL such as/);
     assert.match(await wrong('to: "http://127.0.0.1:4318"'), /expects a URL such as/);
     assert.match(await wrong('to: "http:///v1/traces"'), /expects a URL such as/);
-    assert.match(await wrong('sample: 1%'), /'tracing.to' is missing/);
+    assert.match(await wrong('sample: 1%'), /'to' is missing/);
 });

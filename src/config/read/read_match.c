@@ -334,7 +334,7 @@ void config_read_listener_name(struct reading *reading, const struct node *node,
     }
     if (listener != NULL) {
         *name = config_keep(reading, listener->text).at;
-    } else if (!reading->listeners_unsure) {
+    } else if (!reading->listeners_unsure && settings->listener_count > 0) {
         config_report_unknown_name(reading, node, "there is no listener with the address",
                                    settings->listeners, settings->listener_count,
                                    sizeof(*settings->listeners),

@@ -46,7 +46,7 @@ static uint32_t fill_fields(const struct request_head *head, bool is_websocket, 
             fields[count++] = (struct http_field){h2_add_name(text, row->name), row->value};
         }
     }
-    if (head->framing == HTTP_LENGTH_KNOWN) {
+    if (head->framing == HTTP_LENGTH_KNOWN && !is_websocket) { /* what follows is its tunnel */
         fields[count++] =
             (struct http_field){BYTES("content-length"), text_number(text, head->body_length)};
     }

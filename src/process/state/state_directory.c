@@ -131,9 +131,14 @@ static void report_failure(const char *directory, const char *name, int failure)
 bool state_file_replace(const char *path, struct bytes content, mode_t mode)
 {
     char *beside = NULL;
-    bool good = asprintf(&beside, "%s.new", path) >= 0 && write_file(beside, content, mode) &&
-                rename(beside, path) == 0;
-    int failure = errno;
+    bool good = asprintf(&beside, "%s.new", path) >= 0;
+    int failure;
+
+    if (good) {
+        unlink(beside); /* left by a process that died, and perhaps another user's */
+        good = write_file(beside, content, mode) && rename(beside, path) == 0;
+    }
+    failure = errno;
 
     free(beside);
     errno = failure;

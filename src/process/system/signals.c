@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -62,14 +63,23 @@ void signals_block(void)
     signal(SIGXFSZ, SIG_IGN); /* a file as long as may be fails its write, and ends no process */
 }
 
+/* A signal that came several times before it was looked at came once, as the kernel has it for those that
+ * are pending: a terminal and a wrapper that both pass SIGINT on ask for one end, not for two. */
 static void on_word(int fd, short what, void *owner)
 {
     struct signals *signals = owner;
-    struct word word;
+    struct word words[16];
+    ssize_t length = read(fd, words, sizeof(words));
+    uint64_t told = 0;
 
     (void)what;
-    if (read(fd, &word, sizeof(word)) == (ssize_t)sizeof(word)) {
-        signals->came(signals->owner, word.number, &word.sender);
+    for (ssize_t i = 0; i < length / (ssize_t)sizeof(words[0]); i++) {
+        uint64_t one = (uint64_t)1 << words[i].number;
+
+        if ((told & one) == 0) {
+            told |= one;
+            signals->came(signals->owner, words[i].number, &words[i].sender);
+        }
     }
 }
 

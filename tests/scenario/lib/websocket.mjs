@@ -76,12 +76,12 @@ export function echoStream(stream) {
     echoFrames(wire).catch(() => wire.destroy());
 }
 
-export async function openWebSocket(t, gateway, path = '/') {
+export async function openWebSocket(t, gateway, path = '/', ...more) {
     const key = crypto.randomBytes(16).toString('base64');
     const wire = await connect(t, gateway);
     wire.keepsLog = false;
     const answer = await wire.ask(head(`GET ${path} HTTP/1.1`, 'Host: a', 'Connection: Upgrade', 'Upgrade: websocket',
-        `Sec-WebSocket-Key: ${key}`, 'Sec-WebSocket-Version: 13'));
+        `Sec-WebSocket-Key: ${key}`, 'Sec-WebSocket-Version: 13', ...more));
     assert.equal(answer.status, 101);
     assert.equal(answer.get('sec-websocket-accept'), acceptOf(key));
     return socketOn(wire);
