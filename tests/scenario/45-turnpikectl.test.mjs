@@ -298,6 +298,7 @@ test('trace logs the steps of one request id, of no other, until it is stopped',
     await request(gateway, { path: '/not-this', headers: { 'X-Request-Id': 'another' } });
     await request(gateway, { path: '/this?secret=1', headers: { 'X-Request-Id': 'this-one' } });
     await gateway.said(/trace this-one \+[0-9.]+ ms: OVER/);
+    await gateway.said(/attempt 1: answered\n/);
     const lines = gateway.stderr.split('\n').filter((line) => line.includes('trace this-one +'));
     assert.match(lines[0], /GET .*\/this from 127\.0\.0\.1$/);
     assert.doesNotMatch(gateway.stderr, /trace another \+|secret/);
