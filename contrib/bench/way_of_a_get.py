@@ -81,10 +81,11 @@ def reached(folder, turnpike):
     sums = []
     with Processes(folder) as processes:
         origin_port = free_port()
+        origins = (origin_port, instructions.cache.Stalled().port)
         origin = processes.start([bench.compile_helper(folder, "origin"), str(origin_port)])
         processes.wait_until_answering(origin, origin_port, "/13")
         for count in (FEW, MANY):
-            instructions.count_run(processes, folder, turnpike, origin_port, "forward", count)
+            instructions.count_run(processes, folder, turnpike, origins, "forward", count)
             sums.append(costs(os.path.join(folder, f"forward-{count}.callgrind")))
     return {(os.path.basename(key[0]), key[1].split("'")[0]) for key, value in sums[1].items()
             if key[1] and value - sums[0].get(key, 0) >= LEAST * (MANY - FEW)}
