@@ -1133,8 +1133,8 @@ static const struct option options[] = {
     {.path = "priority", .places = PLACE_ROUTE, .type = OPTION_CHOICE, .initial = "normal",
      .words = "critical|normal|bulk", FIELD(route_settings, priority),
      .help = "Which requests go first where requests wait for an origin (limits, pool.max_connections, "
-             "concurrency): critical before normal before bulk. A lower class keeps one place in four "
-             "hundred."},
+             "concurrency): critical before normal before bulk. A lower class keeps one place in a "
+             "thousand."},
     {.path = "fair_by", .places = PLACE_ROUTE, .type = OPTION_SOURCES,
      .sample = "[{cookie: session}, {header: X-Api-Key}]", .sample_off = true,
      .words = "cookie|header|query|client_address",

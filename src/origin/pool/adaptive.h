@@ -14,7 +14,7 @@
 
 #include <stdatomic.h>
 
-#define ADAPTIVE_PROMISE 400 /* a class has one place of so many, at the least */
+#define ADAPTIVE_PROMISE 1000 /* a class has one place of so many, at the least */
 
 /* Zeroed: nothing is known yet. */
 struct adaptive {

@@ -8,12 +8,16 @@
 #include <math.h>
 
 #define WINDOW_US 100000
-#define WINDOW_ANSWERS 12 /* fewer say too little, unless a window lasts long */
-#define WINDOW_LONG 4     /* base latencies */
-#define TOLERANCE 1.10    /* latency may vary so much without a queue */
-#define CLEAR 1.06        /* below, none is seen: the limit grows fast */
-#define GROWTH 1.15       /* so fast, a window */
-#define LEAST_ROOM 0.75 /* for growth: few slots would else get a queue as long as they are many */
+#define WINDOW_ANSWERS 12    /* fewer say too little, unless a window lasts long */
+#define WINDOW_LONG 4        /* base latencies */
+#define TOLERANCE_LEAST 0.05 /* of the base: latency may vary so much without a queue */
+#define TOLERANCE_MOST 0.10  /* where times scatter by SCATTER_MOST */
+#define SCATTER_MOST 0.25    /* standard deviation over mean, of a window's times */
+#define SCATTER_STEP 0.2     /* of a window's scatter */
+#define CLEAR 0.6      /* of the tolerance: below, no queue is seen, and the limit grows fast */
+#define GROWTH 1.15    /* so fast, a window */
+#define LEAST_ROOM 0.5 /* for growth: few slots would else get a queue as long as they are many */
+#define LOOSE_LEAST_ROOM 0.75 /* where times scatter */
 #define LEAST_GRADIENT 0.85   /* a limit in force lets no more in: nothing is urgent */
 #define SLOW 1.5              /* times the base: has the origin become slower, or is it a queue? */
 #define SLOW_WINDOWS 2        /* before a probe is to tell */
@@ -86,11 +90,25 @@ static double error_of(const struct adaptive_times *times)
     return variance > 0 ? sqrt(variance / times->answers) : 0;
 }
 
-static double room_for_growth(double limit)
+/* 0: each answer takes as long as the last one; 1: their times scatter as widely as is looked at. */
+static double looseness(const struct adaptive_limit *limit)
 {
-    double room = sqrt(limit) / 4;
+    return fmin(limit->scatter / SCATTER_MOST, 1);
+}
 
-    return room < LEAST_ROOM ? LEAST_ROOM : room;
+/* An origin whose answers always take as long shows a short queue clearly, and gets no longer one. */
+static double tolerance(const struct adaptive_limit *limit)
+{
+    return 1 + TOLERANCE_LEAST + (TOLERANCE_MOST - TOLERANCE_LEAST) * looseness(limit);
+}
+
+/* Where times scatter, a mean is above the base by chance: without more room the limit would fall. */
+static double room_for_growth(const struct adaptive_limit *limit)
+{
+    double loose = looseness(limit);
+
+    return fmax(LEAST_ROOM + (LOOSE_LEAST_ROOM - LEAST_ROOM) * loose,
+                sqrt(limit->limit) / (8 - 4 * loose));
 }
 
 /* --- probes -------------------------------------------------------------------------------- */
@@ -139,10 +157,10 @@ static bool goes_deeper(struct adaptive_limit *limit, uint64_t now_us)
 /* The limit was far too high: one step down, not many windows, each as long as the queue. */
 static void leave_deep_queue(struct adaptive_limit *limit)
 {
-    double ratio = limit->base_us * TOLERANCE / limit->probe_before_us;
+    double ratio = limit->base_us * tolerance(limit) / limit->probe_before_us;
 
     if (limit->probe_share < PROBE_SHARE && ratio < 1) {
-        limit->limit = limit->limit * ratio + room_for_growth(limit->limit);
+        limit->limit = limit->limit * ratio + room_for_growth(limit);
     }
 }
 
@@ -196,21 +214,28 @@ static bool is_pressed(const struct adaptive_limit *limit)
 
 static void follow(struct adaptive_limit *limit)
 {
-    double gradient = limit->base_us * TOLERANCE / limit->recent_us;
+    double gradient = limit->base_us * tolerance(limit) / limit->recent_us;
     double next;
 
-    if (limit->recent_us < limit->base_us * CLEAR) {
+    if (limit->recent_us < limit->base_us * (1 + CLEAR * (tolerance(limit) - 1))) {
         next = limit->limit * GROWTH;
     } else if (gradient >= 1) {
         next = limit->limit;
     } else {
         next = limit->limit * (gradient > LEAST_GRADIENT ? gradient : LEAST_GRADIENT);
     }
-    next += room_for_growth(limit->limit);
+    next += room_for_growth(limit);
     limit->limit += (next - limit->limit) / 2;
     if (limit->limit > ADAPTIVE_MOST) {
         limit->limit = ADAPTIVE_MOST;
     }
+}
+
+static void learn_scatter(struct adaptive_limit *limit, double mean_us)
+{
+    double deviation = error_of(&limit->window) * sqrt(limit->window.answers) / mean_us;
+
+    limit->scatter += (limit->base_us == 0 ? 1 : SCATTER_STEP) * (deviation - limit->scatter);
 }
 
 /* What was seen while the origin was slower says nothing any more. */
@@ -258,6 +283,7 @@ static void end_window(struct adaptive_limit *limit, uint64_t now_us)
     double mean_us = mean_of(&limit->window);
 
     limit->recent_us = limit->recent_us == 0 ? mean_us : (limit->recent_us + mean_us) / 2;
+    learn_scatter(limit, mean_us);
     learn_base(limit, mean_us);
     if (limit->first_windows > 0) {
         limit->first_windows--;

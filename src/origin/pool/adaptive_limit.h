@@ -32,6 +32,7 @@ struct adaptive_limit {
     double limit;
     double base_us;   /* of an answer that waited for no other at the origin; 0: not known yet */
     double recent_us; /* moving mean of the answers' times */
+    double scatter;   /* of the answers' times: moving mean of deviation over mean */
     enum adaptive_phase phase;
     uint64_t phase_from_us;
     uint64_t probe_at_us;    /* the next one, at the earliest */

@@ -29,7 +29,7 @@ enum {
     QUOTA_NO_NEED = QUOTA_NEEDS,
 };
 
-#define QUOTA_PROMISE 400
+#define QUOTA_PROMISE 1000
 
 /* Zeroed: none is taken. */
 struct quota {
