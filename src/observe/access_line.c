@@ -28,6 +28,7 @@
 void access_memory_forget(struct access_memory *memory)
 {
     memset(memory->prefixes, 0, sizeof(memory->prefixes));
+    memset(memory->failures, 0, sizeof(memory->failures));
 }
 
 static const char *text_of_second(struct access_memory *memory, uint64_t second)
@@ -354,7 +355,7 @@ static char *put_detail(char *at, const struct outcome *outcome)
     return at;
 }
 
-static char *put_end(char *at, const struct outcome *outcome)
+static char *put_failure(char *at, const struct outcome *outcome)
 {
     at = APPEND_LITERAL(at, ",\"turnpike.outcome\":\"");
     at = append_plain(at, outcome_end_word(outcome->end), WORD_MOST);
@@ -367,6 +368,48 @@ static char *put_end(char *at, const struct outcome *outcome)
         at = put_detail(at, outcome);
     }
     return at;
+}
+
+static bool is_failure_of(const struct access_failure *failure, const struct outcome *outcome)
+{
+    return failure->length > 0 && failure->detail == outcome->detail &&
+           failure->error == outcome->error && failure->fault == outcome->fault &&
+           failure->end == outcome->end && failure->cut == outcome->cut;
+}
+
+static char *put_new_failure(char *at, const struct outcome *outcome,
+                             struct access_failure *failure)
+{
+    char *end = put_failure(at, outcome);
+    size_t length = (size_t)(end - at);
+
+    failure->length = 0;
+    if (length <= sizeof(failure->text)) {
+        failure->detail = outcome->detail;
+        failure->error = outcome->error;
+        failure->fault = outcome->fault;
+        failure->end = outcome->end;
+        failure->cut = outcome->cut;
+        failure->length = (uint32_t)length;
+        memcpy(failure->text, at, length);
+    }
+    return end;
+}
+
+/* A gateway under overload says the same few sentences again and again: their text is kept. */
+static char *put_end(char *at, const struct outcome *outcome, struct access_memory *memory)
+{
+    uint64_t mixed = (uintptr_t)outcome->detail * 0x9e3779b97f4a7c15u;
+    struct access_failure *failure = &memory->failures[mixed >> 32 & (ACCESS_FAILURES - 1)];
+
+    if (outcome->detail == NULL) {
+        return put_failure(at, outcome);
+    }
+    if (!is_failure_of(failure, outcome)) {
+        return put_new_failure(at, outcome, failure);
+    }
+    memcpy(at, failure->text, failure->length);
+    return at + failure->length;
 }
 
 static char *put_extras(char *at, const struct access_extras *extras)
@@ -422,7 +465,7 @@ void access_line_format(struct text *line, const struct outcome *outcome,
     if (outcome->cache != OUTCOME_CACHE_NONE) {
         PUT_WORD(at, "turnpike.cache", outcome_cache_name(outcome->cache));
     }
-    at = put_end(at, outcome);
+    at = put_end(at, outcome, memory);
     if (outcome->extras != NULL) {
         at = put_extras(at, outcome->extras);
     }

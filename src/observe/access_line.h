@@ -14,6 +14,8 @@
 #define ACCESS_PREFIXES 256
 #define ACCESS_PREFIX_MAX 1200 /* with all names at their longest */
 #define ACCESS_PREFIX_KEPT 464 /* a longer one is written anew each time */
+#define ACCESS_FAILURES 32
+#define ACCESS_FAILURE_KEPT 344 /* a longer one is written anew each time */
 
 /* What the lines before had in common with this one, as text. Starts zeroed; belongs to one
  * worker. */
@@ -29,9 +31,18 @@ struct access_memory {
         size_t length; /* with the beginning of the one attempt's record; 0: none is kept */
         char text[ACCESS_PREFIX_KEPT];
     } prefixes[ACCESS_PREFIXES];
+    struct access_failure { /* what went wrong: sentences that stay, found by their addresses */
+        const char *detail;
+        const char *error;
+        const char *fault;
+        enum outcome_end end;
+        enum cut_cause cut;
+        uint32_t length; /* 0: none is kept */
+        char text[ACCESS_FAILURE_KEPT];
+    } failures[ACCESS_FAILURES];
 };
 
-/* To be called when names may have moved: after a reload. */
+/* To be called when names and sentences may have moved: after a reload. */
 void access_memory_forget(struct access_memory *memory);
 
 /* Adds the line with its newline; never more than ACCESS_LINE_MAX bytes: long fields are cut. */

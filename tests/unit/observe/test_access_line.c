@@ -194,6 +194,35 @@ static void names_are_those_of_the_exchange(void **state)
     }
 }
 
+static void failures_are_those_of_the_exchange(void **state)
+{
+    static struct access_memory memory;
+    static char sentences[100][120];
+
+    (void)state;
+    for (size_t i = 0; i < 3000; i++) {
+        size_t number = i * 7 % 100;
+        struct outcome outcome = payment();
+        char bytes[ACCESS_LINE_MAX];
+
+        snprintf(sentences[number], sizeof(sentences[number]), "sentence %zu \"of\" %090zu", number,
+                 number);
+        outcome.detail = sentences[number];
+        outcome.error = i % 2 == 0 ? "http_request_denied" : "connection_limit_reached";
+        outcome.fault = i % 5 == 0 ? sentences[(number + 1) % 100] : NULL;
+        outcome.end = i % 3 == 0 ? OUTCOME_ANSWERED_HERE : OUTCOME_ORIGIN_BROKE;
+        outcome.cut = i % 11 == 0 ? CUT_RESERVE : CUT_NONE;
+        for (int again = 0; again < 2; again++) {
+            struct text line = text_over(bytes, sizeof(bytes));
+            const char *expected = formatted(&outcome);
+
+            access_line_format(&line, &outcome, &memory);
+            assert_int_equal(text_length(&line), strlen(expected));
+            assert_memory_equal(bytes, expected, strlen(expected));
+        }
+    }
+}
+
 static void the_second_is_written_anew_when_it_changes(void **state)
 {
     char memory[ACCESS_LINE_MAX];
@@ -303,6 +332,7 @@ int main(void)
         cmocka_unit_test(cards_do_not_reach_the_line),
         cmocka_unit_test(an_id_of_ours_is_taken_as_it_is),
         cmocka_unit_test(names_are_those_of_the_exchange),
+        cmocka_unit_test(failures_are_those_of_the_exchange),
         cmocka_unit_test(the_second_is_written_anew_when_it_changes),
         cmocka_unit_test(the_longest_line_fits_and_is_well_formed),
     };
