@@ -16,7 +16,7 @@ const char text_digit_pairs[] = "00010203040506070809"
 
 static const char hex_digits[] = "0123456789abcdef";
 
-void text_add_number(struct text *text, uint64_t number)
+static void add_large_number(struct text *text, uint64_t number)
 {
     size_t length = 1;
     char *end;
@@ -38,6 +38,20 @@ void text_add_number(struct text *text, uint64_t number)
     }
     if (length > 0) {
         *--end = (char)('0' + number);
+    }
+}
+
+#define QUICK_BYTES 8 /* and as many digits */
+
+void text_add_number(struct text *text, uint64_t number)
+{
+    if (number >= 100000000 || text->limit - text->at < QUICK_BYTES) {
+        add_large_number(text, number);
+    } else if (number < 10000) {
+        text->at = text_put_small(text->at, (unsigned)number);
+    } else {
+        text->at = text_put_four(text_put_small(text->at, (unsigned)number / 10000),
+                                 (unsigned)number % 10000);
     }
 }
 

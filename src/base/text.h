@@ -59,6 +59,35 @@ static inline void text_add_char(struct text *text, char byte)
 
 #define TEXT_NUMBER_MAX 20            /* digits of UINT64_MAX */
 extern const char text_digit_pairs[]; /* "00" to "99" */
+
+/* Written where `at` points, without a look at the room; what is returned is behind it. */
+static inline char *text_put_pair(char *at, unsigned below_100)
+{
+    memcpy(at, text_digit_pairs + below_100 * 2, 2);
+    return at + 2;
+}
+
+static inline char *text_put_four(char *at, unsigned below_10000)
+{
+    return text_put_pair(text_put_pair(at, below_10000 / 100), below_10000 % 100);
+}
+
+static inline char *text_put_small(char *at, unsigned below_10000)
+{
+    if (below_10000 < 10) {
+        *at = (char)('0' + below_10000);
+        return at + 1;
+    }
+    if (below_10000 < 100) {
+        return text_put_pair(at, below_10000);
+    }
+    if (below_10000 < 1000) {
+        *at = (char)('0' + below_10000 / 100);
+        return text_put_pair(at + 1, below_10000 % 100);
+    }
+    return text_put_four(at, below_10000);
+}
+
 void text_add_number(struct text *text, uint64_t number);
 void text_add_hex(struct text *text, uint64_t number);
 

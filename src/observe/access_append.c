@@ -5,13 +5,8 @@
 
 char *append_large_number(char *at, uint64_t number)
 {
-    struct text text;
+    struct text text = text_over(at, TEXT_NUMBER_MAX);
 
-    if (number < 100000000) {
-        at = append_small_number(at, (unsigned)number / 10000);
-        return append_four_digits(at, (unsigned)number % 10000);
-    }
-    text = text_over(at, TEXT_NUMBER_MAX);
     text_add_number(&text, number);
     return text.at;
 }

@@ -11,46 +11,18 @@
 #define APPEND_LITERAL(at, literal) \
     (memcpy((at), (literal), sizeof(literal) - 1), (at) + sizeof(literal) - 1)
 
-static inline char *append_pair(char *at, unsigned below_100)
-{
-    memcpy(at, text_digit_pairs + below_100 * 2, 2);
-    return at + 2;
-}
-
-static inline char *append_four_digits(char *at, unsigned below_10000)
-{
-    return append_pair(append_pair(at, below_10000 / 100), below_10000 % 100);
-}
-
-static inline char *append_small_number(char *at, unsigned below_10000)
-{
-    if (below_10000 < 10) {
-        *at = (char)('0' + below_10000);
-        return at + 1;
-    }
-    if (below_10000 < 100) {
-        return append_pair(at, below_10000);
-    }
-    if (below_10000 < 1000) {
-        *at = (char)('0' + below_10000 / 100);
-        return append_pair(at + 1, below_10000 % 100);
-    }
-    return append_four_digits(at, below_10000);
-}
-
 char *append_large_number(char *at, uint64_t number);
 
 static inline char *append_number(char *at, uint64_t number)
 {
-    return number < 10000 ? append_small_number(at, (unsigned)number)
-                          : append_large_number(at, number);
+    return number < 10000 ? text_put_small(at, (unsigned)number) : append_large_number(at, number);
 }
 
 static inline char *append_six_digits(char *at, uint32_t number)
 {
-    at = append_pair(at, number / 10000);
-    at = append_pair(at, number / 100 % 100);
-    return append_pair(at, number % 100);
+    at = text_put_pair(at, number / 10000);
+    at = text_put_pair(at, number / 100 % 100);
+    return text_put_pair(at, number % 100);
 }
 
 /* Nothing in it needs an escape. Two pieces that overlap cover all lengths of one to two of their

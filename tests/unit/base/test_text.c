@@ -16,8 +16,10 @@
 
 static void numbers_are_written_in_decimal(void **state)
 {
-    static const uint64_t numbers[] = {
-        0, 1, 9, 10, 99, 100, 101, 12345, 999999, 1000000, UINT32_MAX, 9999999999u, UINT64_MAX};
+    static const uint64_t numbers[] = {0,         1,          9,           10,        99,
+                                       100,       101,        999,         1000,      9999,
+                                       10000,     12345,      999999,      1000000,   99999999,
+                                       100000000, UINT32_MAX, 9999999999u, UINT64_MAX};
     (void)state;
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         char memory[32];
