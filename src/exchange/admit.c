@@ -39,7 +39,7 @@ void admit_identify_client(struct exchange *exchange)
     exchange->client.trusted = client_is_trusted(exchange, settings);
     if (exchange->client.trusted &&
         proxied_client_find(&exchange->request.headers, settings, &exchange->client.ip)) {
-        exchange->outcome.client_port = 0;
+        exchange->client.port = 0;
     }
 }
 
@@ -267,8 +267,6 @@ bool admit_route(struct exchange *exchange)
         return false;
     }
     exchange->routing.route = route;
-    exchange->outcome.route = route->name;
-    exchange->outcome.route_index = (int32_t)route->index;
     return true;
 }
 

@@ -39,17 +39,17 @@ static void set_state(struct attempt *attempt, enum attempt_state state)
 
 static void begin_record(struct attempt *attempt, struct origin *origin)
 {
-    struct outcome *outcome = &attempt->exchange->outcome;
+    struct exchange *exchange = attempt->exchange;
 
-    CHECK(outcome->attempts < OUTCOME_ATTEMPTS_MAX);
-    outcome->tries[outcome->attempts++] = &attempt->record;
-    attempt->record.origin = outcome->origin = origin_name(origin);
-    if (attempt->exchange->span != NULL) {
-        spans_attempt_begins(attempt->exchange);
+    CHECK(exchange->outcome.attempts < OUTCOME_ATTEMPTS_MAX);
+    exchange->outcome.attempts++;
+    attempt->record.origin = origin_name(origin);
+    if (exchange->span != NULL) {
+        spans_attempt_begins(exchange);
     }
-    if (attempt->exchange->traced) {
-        trace_step(attempt->exchange, "attempt %u: asks origin %s of service %s", outcome->attempts,
-                   origin_name(origin), outcome->service);
+    if (exchange->traced) {
+        trace_step(exchange, "attempt %u: asks origin %s of service %s", exchange->outcome.attempts,
+                   origin_name(origin), exchange->routing.service->name);
     }
 }
 
@@ -212,7 +212,7 @@ static void attempt_moved(void *owner, struct origin *origin)
     struct attempt *attempt = owner;
 
     attempt->origin = origin;
-    attempt->record.origin = attempt->exchange->outcome.origin = origin_name(origin);
+    attempt->record.origin = origin_name(origin);
 }
 
 /* --- sending ----------------------------------------------------------------------------- */
@@ -632,8 +632,6 @@ static void choose_service(struct exchange *exchange)
     const struct arm_settings *arm = route->arm_count == 1 ? route->arms : choice_make(exchange);
 
     exchange->routing.service = arm->service;
-    exchange->outcome.service = arm->service->name;
-    exchange->outcome.service_index = (int32_t)arm->service->index;
 }
 
 /* Not on the origin of the attempt before it, if there is another. */

@@ -212,8 +212,8 @@ static __attribute__((noinline)) struct stored *begin_varied(struct exchange *ex
     cache_vary_add_key(names, &exchange->request.headers, &text);
     variant = text_since(&text, variant.at);
     if (!text.overflowed) {
-        draft = stored_answer(text_since(&text, from), response, exchange->outcome.origin, names,
-                              variant);
+        draft = stored_answer(text_since(&text, from), response, exchange->attempt->record.origin,
+                              names, variant);
     }
     stored_unref(&marker);
     return draft;
@@ -226,10 +226,10 @@ static void begin_draft(struct exchange *exchange, const struct http_response *r
 {
     struct caching *caching = exchange->caching;
 
-    caching->draft = answer->has_vary
-                         ? begin_varied(exchange, response)
-                         : stored_answer(caching->primary, response, exchange->outcome.origin,
-                                         nothing(caching), nothing(caching));
+    caching->draft = answer->has_vary ? begin_varied(exchange, response)
+                                      : stored_answer(caching->primary, response,
+                                                      exchange->attempt->record.origin,
+                                                      nothing(caching), nothing(caching));
     if (caching->draft == NULL) {
         let_all_go(exchange);
         return;

@@ -45,7 +45,7 @@ static void leave_queue(struct exchange *exchange)
         caching_leaves_queue(exchange);
     }
     exchange->holds = 0;
-    timer_clear(exchange->context->gathering, &exchange->request_body.gather);
+    timer_clear(exchange->context->gathering, &exchange->gather);
 }
 
 /* Few are held back or traced. */
@@ -150,7 +150,7 @@ void exchange_discard(struct exchange *exchange)
 static void open_registries(struct exchange *exchange, size_t bytes_read, uint32_t head_us)
 {
     struct exchange_context *context = exchange->context;
-    struct outcome *outcome = &exchange->outcome;
+    struct exchange_course *outcome = &exchange->outcome;
 
     context->count++;
     exchange->generation = generation_ref(context->generation);
@@ -158,14 +158,9 @@ static void open_registries(struct exchange *exchange, size_t bytes_read, uint32
     outcome->start_realtime_us = loop_realtime(context->worker_context->loop) - head_us;
     outcome->head_us = head_us > 0 ? head_us : 1; /* 0 would say that it was not reached */
     outcome->bytes_in = bytes_read;
-    outcome->scheme = exchange->client.facts->scheme;
-    outcome->listener = exchange->client.facts->listener;
-    outcome->listener_index = exchange->client.facts->listener_index;
-    outcome->client_port = exchange->client.facts->port;
-    outcome->client = &exchange->client.ip;
-    outcome->worker = context->worker_context->worker;
-    outcome->route_index = -1;
-    outcome->service_index = -1;
+    exchange->client.listener = exchange->client.facts->listener;
+    exchange->client.listener_index = exchange->client.facts->listener_index;
+    exchange->client.port = exchange->client.facts->port;
     exchange->client.ip = exchange->client.facts->ip;
 }
 
@@ -180,19 +175,24 @@ static bool takes_id(const struct exchange *exchange, const struct http_header *
  * client's. */
 static void give_id(struct exchange *exchange, const struct http_header *inbound)
 {
-    struct outcome *outcome = &exchange->outcome;
-
     if (inbound != NULL && takes_id(exchange, inbound)) {
-        outcome->request_id = http_header_value(inbound);
+        exchange->request_id.given = http_header_value(inbound);
         return;
     }
-    if (inbound != NULL) {
-        outcome->client_request_id = http_header_value(inbound);
-    }
-    uuid_v7(exchange->request_id, outcome->start_realtime_us / 1000,
+    uuid_v7(exchange->request_id.own, exchange->outcome.start_realtime_us / 1000,
             &exchange->context->worker_context->random);
-    outcome->request_id = (struct bytes){exchange->request_id, UUID_TEXT_LENGTH};
-    outcome->request_id_is_ours = true;
+    exchange->outcome.request_id_is_ours = true;
+}
+
+struct bytes exchange_untaken_id(const struct exchange *exchange)
+{
+    const struct http_header *inbound =
+        exchange->outcome.request_id_is_ours &&
+                http_has(&exchange->request.headers, HTTP_HEADER_X_REQUEST_ID)
+            ? http_find(&exchange->request.headers, HTTP_HEADER_X_REQUEST_ID)
+            : NULL;
+
+    return inbound != NULL ? http_header_value(inbound) : BYTES("");
 }
 
 /* gRPC, gRPC-Web and the streams of Connect. */
@@ -218,19 +218,7 @@ static __attribute__((noinline)) void note_rpc(struct exchange *exchange)
 static void note_request(struct exchange *exchange)
 {
     const struct http_request *request = &exchange->request;
-    struct outcome *outcome = &exchange->outcome;
 
-    outcome->method = request->method_text;
-    outcome->host = request->host;
-    outcome->path = request->path;
-    outcome->protocol = request->version == HTTP_1_0   ? BYTES("1.0")
-                        : request->version == HTTP_1_1 ? BYTES("1.1")
-                                                       : BYTES("2");
-    if (exchange->client.facts->tls != NULL) {
-        outcome->tls_version = exchange->client.facts->tls->version;
-        outcome->tls_cipher = exchange->client.facts->tls->cipher;
-        outcome->tls_resumed = exchange->client.facts->tls->resumed;
-    }
     give_id(exchange, http_find(&request->headers, HTTP_HEADER_X_REQUEST_ID));
     exchange->request_body.kept = true;
     exchange->request_body.whole = !http_has_body(request->framing, request->body_length);
@@ -320,7 +308,7 @@ void queue_release(struct exchange *exchange, enum queue_hold hold)
     }
     exchange->holds &= (uint8_t)~hold;
     if (hold == QUEUE_BODY) {
-        timer_clear(exchange->context->gathering, &exchange->request_body.gather);
+        timer_clear(exchange->context->gathering, &exchange->gather);
     }
     if (hold == QUEUE_SHARED) {
         caching_leaves_queue(exchange);
@@ -380,8 +368,6 @@ void exchange_begin_apart(struct exchange *exchange, const struct exchange *like
     exchange->client.trusted = like->client.trusted;
     note_request(exchange);
     exchange->routing.route = like->routing.route;
-    exchange->outcome.route = like->outcome.route;
-    exchange->outcome.route_index = like->outcome.route_index;
     exchange_set_state(exchange, EXCHANGE_QUEUED);
 }
 
@@ -393,7 +379,6 @@ void exchange_refuse(struct exchange *exchange, enum http_version version, uint1
     http_request_forget(&exchange->request);
     exchange->request.method = HTTP_METHOD_OTHER;
     exchange->request.version = version;
-    exchange->outcome.protocol = version == HTTP_2 ? BYTES("2") : BYTES("1.1");
     give_id(exchange, NULL);
     reply_error(exchange, status, "http_request_error", what);
 }
@@ -488,9 +473,99 @@ static void note_end_of_tunnel(const struct exchange *exchange)
     }
 }
 
+static void tell_request(const struct exchange *exchange, struct outcome *outcome)
+{
+    const struct http_request *request = &exchange->request;
+    const struct client_facts *facts = exchange->client.facts;
+
+    outcome->protocol = request->version == HTTP_1_0   ? BYTES("1.0")
+                        : request->version == HTTP_1_1 ? BYTES("1.1")
+                                                       : BYTES("2");
+    outcome->method = request->method_text;
+    outcome->scheme = facts->scheme;
+    outcome->host = request->host;
+    outcome->path = request->path;
+    outcome->request_id = exchange_request_id(exchange);
+    outcome->client_request_id = exchange_untaken_id(exchange);
+    outcome->tls_version = facts->tls != NULL ? facts->tls->version : NULL;
+    outcome->tls_cipher = facts->tls != NULL ? facts->tls->cipher : NULL;
+    outcome->tls_resumed = facts->tls != NULL && facts->tls->resumed;
+}
+
+static void tell_routing(const struct exchange *exchange, struct outcome *outcome)
+{
+    const struct route_settings *route = exchange->routing.route;
+    const struct service_settings *service = exchange->routing.service;
+
+    outcome->listener = exchange->client.listener;
+    outcome->listener_index = exchange->client.listener_index;
+    outcome->route = route != NULL ? route->name : NULL;
+    outcome->route_index = route != NULL ? (int32_t)route->index : -1;
+    outcome->service = service != NULL ? service->name : NULL;
+    outcome->service_index = service != NULL ? (int32_t)service->index : -1;
+}
+
+static void tell_attempts(const struct exchange *exchange, struct outcome *outcome)
+{
+    const struct attempt *attempt = attempt_recorded(exchange->attempt);
+
+    outcome->origin = attempt != NULL ? attempt->record.origin : NULL;
+    for (int i = exchange->outcome.attempts - 1; i >= 0; i--) {
+        outcome->tries[i] = &attempt->record;
+        attempt = attempt_recorded(attempt->former);
+    }
+}
+
+static void tell_course(const struct exchange *exchange, struct outcome *outcome)
+{
+    const struct exchange_course *course = &exchange->outcome;
+
+    outcome->extras = course->extras;
+    outcome->rate_limit = course->rate_limit;
+    outcome->error = course->error;
+    outcome->detail = course->detail;
+    outcome->fault = course->fault;
+    outcome->start_realtime_us = course->start_realtime_us;
+    outcome->bytes_in = course->bytes_in;
+    outcome->bytes_out = course->bytes_out;
+    outcome->head_us = course->head_us;
+    outcome->status = course->status;
+    outcome->error_status = course->error_status;
+    outcome->bucket = course->bucket;
+    outcome->attempts = course->attempts;
+    outcome->has_bucket = course->has_bucket;
+    outcome->is_grpc = course->is_grpc;
+    outcome->request_id_is_ours = course->request_id_is_ours;
+    outcome->end = course->end;
+    outcome->grpc_status = course->grpc_status;
+    outcome->cache = course->cache;
+    outcome->cut = course->cut;
+    outcome->arm_by = course->arm_by != ARM_ALONE ? arm_reason_name(course->arm_by) : NULL;
+    outcome->trace = exchange->span != NULL ? &exchange->span->facts.own : NULL;
+    outcome->client = &exchange->client.ip;
+    outcome->client_port = exchange->client.port;
+    outcome->worker = exchange->context->worker_context->worker;
+    outcome->total_us = exchange_elapsed_us(exchange);
+}
+
+void exchange_tell(const struct exchange *exchange, struct outcome *outcome)
+{
+    const struct outcome *told = orphan_told(exchange);
+
+    if (told != NULL) {
+        *outcome = *told;
+    } else {
+        tell_request(exchange, outcome);
+    }
+    tell_routing(exchange, outcome);
+    tell_attempts(exchange, outcome);
+    tell_course(exchange, outcome);
+}
+
 static void exchange_finish_accounting(struct exchange *exchange, enum outcome_end end)
 {
     struct exchange_context *context = exchange->context;
+    struct outcome outcome;
 
     note_end_of_tunnel(exchange);
     exchange_set_state(exchange, EXCHANGE_OVER);
@@ -502,17 +577,17 @@ static void exchange_finish_accounting(struct exchange *exchange, enum outcome_e
         timer_clear(context->deadlines, &exchange->deadline);
     }
     exchange->outcome.end = end;
-    exchange->outcome.total_us = exchange_elapsed_us(exchange);
-    metrics_count(context->metrics, &exchange->outcome);
+    exchange_tell(exchange, &outcome);
+    metrics_count(context->metrics, &outcome);
     if (exchange->routing.tally != NULL) {
-        choice_count(exchange);
+        choice_count(exchange, outcome.total_us);
     }
     if (context->log != NULL && (context->log_sample == SPLIT_WHOLE ||
                                  log_fields_want_line(exchange, context->log_sample))) {
-        access_log_write(context->log, &exchange->outcome);
+        access_log_write(context->log, &outcome);
     }
     if (exchange->span != NULL) {
-        spans_write(exchange);
+        spans_write(exchange, &outcome);
     }
     if (exchange->asked != NULL) {
         context->answerer->over(exchange->asked);

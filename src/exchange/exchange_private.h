@@ -13,6 +13,7 @@
 #include "origin/delivery.h"
 #include "base/text.h"
 #include "http/date.h"
+#include "split/arm_choice.h"
 
 #define VIA_VERSIONS (HTTP_2 + 1)
 #define VIA_TEXT_MAX 80 /* "1.1 " and the name, which the schema bounds */
@@ -95,30 +96,60 @@ enum exchange_state {
 /* Most requests have no more fields. */
 #define EXCHANGE_ROWS 8
 
+/* Of its outcome (observe/outcome.h), what is not known as it ends from what else it has
+ * (exchange_tell): an exchange may wait for long, beside many. */
+struct exchange_course {
+    struct access_extras *extras;
+    const char *rate_limit;
+    const char *error;
+    const char *detail;
+    const char *fault;
+    uint64_t start_realtime_us;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint32_t head_us;
+    uint16_t status;
+    uint16_t error_status;
+    uint16_t bucket;
+    uint8_t attempts;
+    bool has_bucket;
+    bool is_grpc;
+    bool request_id_is_ours;
+    enum outcome_end end : 8;
+    enum grpc_status grpc_status : 8;
+    enum outcome_cache cache : 8;
+    enum cut_cause cut : 8;
+    enum arm_reason arm_by : 8; /* ARM_ALONE: nothing chose */
+};
+
 struct exchange {
     struct link link; /* in context->orphans, or in context->deferred_frees once over */
     struct exchange_context *context;
     struct generation *generation;
-    enum exchange_state state;
-    bool traced;  /* each of its steps goes to the process log (trace.c) */
-    bool is_rpc;  /* its stream may be quiet for long: timeouts.stream_idle */
+    enum exchange_state state : 8;
+    enum origin_delivery delivery : 8; /* the least certain of all attempts so far */
+    uint8_t holds;                     /* while QUEUED: bits of enum queue_hold */
+    bool traced;                       /* each of its steps goes to the process log (trace.c) */
+    bool is_rpc;                       /* its stream may be quiet for long: timeouts.stream_idle */
     bool is_bare; /* has no `rows`: its request's fields are in its stream's memory */
 
     struct {
         const struct client_stream_ops *ops;
         void *stream;
         const struct client_facts *facts;
-        struct ip ip; /* the true client behind trusted proxies */
-        bool trusted; /* the connection comes from one of them */
+        const char *listener; /* its name, by the settings that ran as this began */
+        struct ip ip;         /* the true client behind trusted proxies */
+        uint32_t listener_index;
+        uint16_t port; /* 0: not known of the true one */
+        bool trusted;  /* the connection comes from one of them */
     } client;
 
     struct {
         struct buffer_queue body; /* read and not yet sent; all of it while `kept` */
         uint64_t received;        /* body bytes so far */
         bool whole;
-        bool kept;   /* can be sent again from its start */
-        bool paused; /* the client was told to wait with the body */
-        struct timer gather;
+        bool kept;               /* can be sent again from its start */
+        bool paused;             /* the client was told to wait with the body */
         struct buffer *trailers; /* a copy of those that go on (trailers.c); rare */
     } request_body;
 
@@ -131,10 +162,11 @@ struct exchange {
         uint32_t chosen_us;
     } routing;
 
-    uint8_t holds;                 /* while QUEUED: bits of enum queue_hold */
-    enum origin_delivery delivery; /* the least certain of all attempts so far */
-    struct attempt *attempt;       /* the last one; NULL: none was made */
-    struct timer backoff;          /* before the next one */
+    struct attempt *attempt; /* the last one; NULL: none was made */
+    union {
+        struct timer gather;  /* while QUEUED: its request's body is read first */
+        struct timer backoff; /* behind that: before another attempt */
+    };
 
     struct {
         bool begun;               /* a final head went to the client */
@@ -156,9 +188,12 @@ struct exchange {
     struct caching *caching; /* NULL: its route neither stores nor coalesces (caching.c) */
     void *asked;             /* of the context's answerer; NULL: nothing */
     uint64_t start_us;
-    struct outcome outcome;
-    struct region memory; /* what it keeps; goes with it */
-    char request_id[UUID_TEXT_LENGTH];
+    struct exchange_course outcome; /* so far */
+    struct region memory;           /* what it keeps; goes with it */
+    union {
+        char own[UUID_TEXT_LENGTH]; /* outcome.request_id_is_ours */
+        struct bytes given;
+    } request_id;
     struct http_request request;
     struct http_header rows[EXCHANGE_ROWS]; /* of the request, if these suffice; last */
 };
@@ -167,6 +202,13 @@ struct exchange {
 static inline void *exchange_take(struct exchange *exchange, size_t size)
 {
     return region_take(&exchange->memory, exchange->context->worker_context->buffers, size);
+}
+
+static inline struct bytes exchange_request_id(const struct exchange *exchange)
+{
+    return exchange->outcome.request_id_is_ours
+               ? (struct bytes){exchange->request_id.own, UUID_TEXT_LENGTH}
+               : exchange->request_id.given;
 }
 
 static inline size_t exchange_bytes(const struct exchange *exchange)
@@ -179,6 +221,10 @@ static inline size_t exchange_bytes(const struct exchange *exchange)
 bool exchange_keep(struct exchange *exchange, struct bytes *bytes);
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
 uint32_t exchange_elapsed_us(const struct exchange *exchange);
+/* An id that came with its request and was not taken; empty: none. */
+struct bytes exchange_untaken_id(const struct exchange *exchange);
+/* Its outcome as it is now, but for `end`; points into it, and to its client's bytes. */
+void exchange_tell(const struct exchange *exchange, struct outcome *outcome);
 
 /* All of the answer was handed to the client stream. */
 void exchange_answer_is_whole(struct exchange *exchange, const struct http_fields *trailers,
@@ -243,11 +289,13 @@ bool orphan_begin(struct exchange *exchange, enum outcome_end end);
 /* Never had a client of its own; ends with the others at the latest. false: no memory. */
 bool orphan_adopt(struct exchange *exchange);
 void orphan_end(struct exchange *exchange, const char *error);
+/* What was told of its request while its client was there; NULL: that still says it. */
+const struct outcome *orphan_told(const struct exchange *exchange);
 
 /* choice.c: which arm of a split. */
 const struct arm_settings *choice_make(struct exchange *exchange);
 /* How it went, for a ramp that asked; routing.tally is set. */
-void choice_count(const struct exchange *exchange);
+void choice_count(const struct exchange *exchange, uint32_t total_us);
 
 /* reply.c: answers of the gateway's own. */
 void reply_error(struct exchange *exchange, uint16_t status, const char *error, const char *detail);
@@ -358,8 +406,7 @@ void spans_begin(struct exchange *exchange);
 /* The last one of its attempts. */
 void spans_attempt_begins(struct exchange *exchange);
 void spans_attempt_ends(struct exchange *exchange);
-/* The outcome is whole. */
-void spans_write(const struct exchange *exchange);
+void spans_write(const struct exchange *exchange, const struct outcome *outcome);
 
 /* What origins are asked for; copied, without its query. */
 void spans_note_target(const struct exchange *exchange, struct bytes target);
@@ -375,7 +422,7 @@ bool spans_add_field(const struct exchange *exchange, struct forward_page *page)
 void log_fields_begin(struct exchange *exchange);
 /* The head of an origin's answer. */
 void log_fields_answer(struct exchange *exchange, const struct http_headers *headers);
-/* By access_log.sample; the outcome is whole. */
+/* By access_log.sample; its end is known. */
 bool log_fields_want_line(struct exchange *exchange, uint32_t sample);
 
 /* --- tries.c --- */

@@ -376,7 +376,7 @@ static bool add_own_request_fields(const struct exchange *exchange, struct forwa
         to = put(to, &bytes, BYTES("X-Forwarded-Host"), host);
     }
     to = put(to, &bytes, BYTES("Forwarded"), forwarded(exchange, client, text));
-    to = put(to, &bytes, BYTES("X-Request-Id"), exchange->outcome.request_id);
+    to = put(to, &bytes, BYTES("X-Request-Id"), exchange_request_id(exchange));
     if (!goes_without_via(exchange)) {
         to = put(to, &bytes, BYTES("Via"), via(exchange, exchange->request.version));
     }
@@ -635,7 +635,7 @@ bool forward_common_answer_fields(const struct exchange *exchange, struct forwar
 {
     const struct route_settings *route = exchange->routing.route;
 
-    return http_fields_add(&page->fields, BYTES("X-Request-Id"), exchange->outcome.request_id) &&
+    return http_fields_add(&page->fields, BYTES("X-Request-Id"), exchange_request_id(exchange)) &&
            add_hsts(exchange, page) && add_cookie(exchange, &page->fields) &&
            (route == NULL || add_edits(&route->response_headers, &page->fields));
 }

@@ -15,8 +15,10 @@
 #define BODY_MOST (1024 * 1024)
 
 struct orphan {
-    uint64_t dropped; /* bytes of the answer's body */
-    struct bytes uri; /* of what is stored, and is not true any more once this went well */
+    uint64_t dropped;    /* bytes of the answer's body */
+    struct bytes uri;    /* of what is stored, and is not true any more once this went well */
+    struct outcome told; /* as its client left */
+    bool had_client;
 };
 
 /* --- a stream without a client ------------------------------------------------------------- */
@@ -132,14 +134,18 @@ bool orphan_adopt(struct exchange *exchange)
 }
 
 /* What the log tells stands in the client's buffers so far. */
-static bool keep_texts(struct exchange *exchange)
+static bool keep_texts(struct exchange *exchange, struct outcome *told)
 {
-    struct outcome *outcome = &exchange->outcome;
+    exchange_tell(exchange, told);
+    return exchange_keep(exchange, &told->method) && exchange_keep(exchange, &told->host) &&
+           exchange_keep(exchange, &told->path) && exchange_keep(exchange, &told->request_id) &&
+           exchange_keep(exchange, &told->client_request_id);
+}
 
-    return exchange_keep(exchange, &outcome->method) && exchange_keep(exchange, &outcome->host) &&
-           exchange_keep(exchange, &outcome->path) &&
-           exchange_keep(exchange, &outcome->request_id) &&
-           exchange_keep(exchange, &outcome->client_request_id);
+const struct outcome *orphan_told(const struct exchange *exchange)
+{
+    return exchange->orphan != NULL && exchange->orphan->had_client ? &exchange->orphan->told
+                                                                    : NULL;
 }
 
 static bool was_sent_for_good(const struct exchange *exchange)
@@ -151,10 +157,16 @@ static bool was_sent_for_good(const struct exchange *exchange)
 bool orphan_begin(struct exchange *exchange, enum outcome_end end)
 {
     struct exchange_context *context = exchange->context;
+    struct outcome told;
 
-    if (end == OUTCOME_CUT_BY_STOP || !was_sent_for_good(exchange) || !keep_texts(exchange) ||
-        !orphan_adopt(exchange)) {
+    if (end == OUTCOME_CUT_BY_STOP || !was_sent_for_good(exchange) ||
+        !keep_texts(exchange, &told) || !orphan_adopt(exchange)) {
         return false;
+    }
+    exchange->orphan->told = told;
+    exchange->orphan->had_client = true;
+    if (!exchange->outcome.request_id_is_ours) {
+        exchange->request_id.given = told.request_id;
     }
     if (cache_store_is_used()) {
         exchange->orphan->uri = caching_keep_uri(exchange);

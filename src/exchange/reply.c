@@ -210,7 +210,7 @@ static const struct problem *find_problem(const struct exchange *exchange, uint1
 /* The request id and, behind it, the trace, for readers of one. */
 static void end_problem(const struct exchange *exchange, struct text *text)
 {
-    struct bytes id = exchange->outcome.request_id;
+    struct bytes id = exchange_request_id(exchange);
     char scratch[REQUEST_ID_MAX];
 
     if (exchange->outcome.request_id_is_ours) {
@@ -220,7 +220,7 @@ static void end_problem(const struct exchange *exchange, struct text *text)
     }
     if (exchange->span != NULL) {
         text_add_literal(text, "\",\"trace_id\":\"");
-        text_add(text, exchange->outcome.trace->trace_id, TRACE_ID_LENGTH);
+        text_add(text, exchange->span->facts.own.trace_id, TRACE_ID_LENGTH);
     }
     text_add_literal(text, "\"}\n");
 }

@@ -57,7 +57,7 @@ void gather_begin(struct exchange *exchange)
     /* What the control interface is asked must be whole. */
     if (exchange->request.framing == HTTP_CHUNKED && most_ms != 0 &&
         exchange->routing.route->action != ROUTE_ASK) {
-        timer_set(exchange->context->gathering, &exchange->request_body.gather, most_ms);
+        timer_set(exchange->context->gathering, &exchange->gather, most_ms);
     }
 }
 
@@ -85,7 +85,7 @@ static size_t gather_body(struct exchange *exchange, struct bytes bytes)
 
 void gather_is_over(struct timer *timer)
 {
-    queue_release(CONTAINER_OF(timer, struct exchange, request_body.gather), QUEUE_BODY);
+    queue_release(CONTAINER_OF(timer, struct exchange, gather), QUEUE_BODY);
 }
 
 /* --- as it comes -------------------------------------------------------------------------- */

@@ -58,7 +58,6 @@ void spans_begin(struct exchange *exchange)
     }
     memset(span, 0, sizeof(*span));
     exchange->span = span;
-    exchange->outcome.trace = &span->facts.own;
     if (!http_has(&exchange->request.headers, HTTP_HEADER_TRACEPARENT) ||
         !find_parent(&exchange->request.headers, &parent)) {
         begin_trace(&span->facts, randomness(exchange), tracing->sample);
@@ -130,7 +129,7 @@ void spans_note_target(const struct exchange *exchange, struct bytes target)
 
 /* Without a connection to an origin none was asked, and what came stands for what would have been asked
  * for. */
-void spans_write(const struct exchange *exchange)
+void spans_write(const struct exchange *exchange, const struct outcome *outcome)
 {
     const struct route_settings *route = exchange->routing.route;
     const struct service_settings *service = exchange->routing.service;
@@ -147,10 +146,10 @@ void spans_write(const struct exchange *exchange)
         facts->origin_scheme = service->tls.on ? BYTES("https") : BYTES("http");
     }
     if (facts->origin_target.length == 0) {
-        facts->origin_target = exchange->outcome.path;
+        facts->origin_target = outcome->path;
     }
     if (exchange->orphan == NULL) { /* else the request has gone with its client */
         facts->authority = exchange->request.authority;
     }
-    span_exporter_write(exchange->context->spans, &exchange->outcome, facts);
+    span_exporter_write(exchange->context->spans, outcome, facts);
 }

@@ -62,8 +62,8 @@ static bool fits(const struct exchange *exchange)
 
     return (memcmp(&filter.client, &any, sizeof(any)) == 0 ||
             memcmp(&filter.client, &exchange->client.ip, sizeof(any)) == 0) &&
-           (id.length == 0 || bytes_equal(id, exchange->outcome.request_id) ||
-            bytes_equal(id, exchange->outcome.client_request_id));
+           (id.length == 0 || bytes_equal(id, exchange_request_id(exchange)) ||
+            bytes_equal(id, exchange_untaken_id(exchange)));
 }
 
 static bool wants(const struct exchange *exchange)
@@ -82,7 +82,7 @@ static bool wants(const struct exchange *exchange)
 
 void trace_step(const struct exchange *exchange, const char *format, ...)
 {
-    const struct bytes id = exchange->outcome.request_id;
+    const struct bytes id = exchange_request_id(exchange);
     uint32_t age_us = exchange_elapsed_us(exchange);
     char said[512];
     char scratch[REQUEST_ID_MAX];
@@ -98,11 +98,11 @@ void trace_step(const struct exchange *exchange, const char *format, ...)
 
 void trace_begin(struct exchange *exchange)
 {
-    const struct outcome *outcome = &exchange->outcome;
+    const struct http_request *request = &exchange->request;
     char scratch[3][TARGET_SHOWN];
-    struct bytes method = card_mask(outcome->method, TARGET_SHOWN, scratch[0]);
-    struct bytes host = card_mask(outcome->host, TARGET_SHOWN, scratch[1]);
-    struct bytes path = card_mask(outcome->path, TARGET_SHOWN, scratch[2]);
+    struct bytes method = card_mask(request->method_text, TARGET_SHOWN, scratch[0]);
+    struct bytes host = card_mask(request->host, TARGET_SHOWN, scratch[1]);
+    struct bytes path = card_mask(request->path, TARGET_SHOWN, scratch[2]);
     char client[ADDRESS_TEXT_MAX];
 
     exchange->traced = wants(exchange);

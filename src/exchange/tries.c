@@ -26,7 +26,7 @@ void tries_report(const struct exchange *exchange, uint32_t made, uint32_t denie
 {
     const struct metrics_retries retries = {made, denied, retries_left(exchange)};
 
-    metrics_report_retries(exchange->context->metrics, &exchange->outcome, &retries);
+    metrics_report_retries(exchange->context->metrics, exchange->routing.service, &retries);
 }
 
 /* In the lines that the route's split names for it, or in the one that most APIs use; empty: none. */
@@ -49,13 +49,13 @@ static struct bytes idempotency_key(const struct exchange *exchange)
 /* The client's own name for the request; empty: none. */
 static struct bytes name_of(const struct exchange *exchange)
 {
-    const struct outcome *outcome = &exchange->outcome;
     struct bytes key = idempotency_key(exchange);
 
     if (key.length > 0) {
         return key;
     }
-    return outcome->request_id_is_ours ? outcome->client_request_id : outcome->request_id;
+    return exchange->outcome.request_id_is_ours ? exchange_untaken_id(exchange)
+                                                : exchange->request_id.given;
 }
 
 /* One id may stand on many requests for one user's action: what is asked for belongs to the name. */

@@ -166,11 +166,11 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome)
     }
 }
 
-void metrics_report_retries(struct metrics *metrics, const struct outcome *outcome,
+void metrics_report_retries(struct metrics *metrics, const struct service_settings *service,
                             const struct metrics_retries *retries)
 {
     struct metrics_block *block =
-        block_for(&metrics->families[METRICS_SERVICES], outcome->service_index, outcome->service);
+        block_for(&metrics->families[METRICS_SERVICES], (int32_t)service->index, service->name);
 
     if (block != NULL) {
         counter_add(&block->counters.retries, retries->made);

@@ -41,7 +41,7 @@ struct metrics_retries {
     uint32_t denied;
     uint32_t left;
 };
-void metrics_report_retries(struct metrics *metrics, const struct outcome *outcome,
+void metrics_report_retries(struct metrics *metrics, const struct service_settings *service,
                             const struct metrics_retries *retries);
 
 /* Things that are not exchanges: name, how /metrics calls it (with turnpike_ before and _total

@@ -71,51 +71,52 @@ enum outcome_cache {
 };
 
 struct outcome {
-    enum outcome_end end;
-    uint16_t status; /* 0: none was sent */
-    uint16_t client_port;
-    bool request_id_is_ours; /* a UUID made here, not a text that came with the request */
-    bool tls_resumed;
-    bool is_grpc;                 /* the request is gRPC; grpc_status holds for such only */
-    enum grpc_status grpc_status; /* sent to the client, or meant for it */
+    /* What comes to be known as it goes, laid out as its exchange keeps it (struct exchange_course). */
+    struct access_extras *extras; /* NULL: none are asked for */
+    const char *rate_limit;       /* that it was over; NULL: none */
+    const char *error;            /* RFC 9209 error type; NULL: none */
+    const char *detail;           /* a static sentence; NULL: none */
+    const char *fault; /* which fault of a message it speaks of, static too; NULL: it says all */
+    /* Microseconds since the epoch (start) and from `start` to each phase's end; 0: not reached. */
+    uint64_t start_realtime_us;
+    uint64_t bytes_in;     /* of the request, head and body, as read from the client */
+    uint64_t bytes_out;    /* of the answer, head and body, as written to the client */
+    uint32_t head_us;      /* request head read (counted from its first byte) */
+    uint16_t status;       /* 0: none was sent */
     uint16_t error_status; /* of an error of the gateway's own that was sent as a gRPC status: what
                               it would have been in HTTP; 0: there was none */
-    struct bytes protocol; /* "1.0", "1.1", "2" */
+    uint16_t bucket;       /* the user's, in 0.01 %: weights above it put them into the new arm */
+    uint8_t attempts;
+    bool has_bucket;
+    bool is_grpc;                     /* the request is gRPC; grpc_status holds for such only */
+    bool request_id_is_ours;          /* a UUID made here, not a text that came with the request */
+    enum outcome_end end : 8;         /* how it ended */
+    enum grpc_status grpc_status : 8; /* sent to the client, or meant for it */
+    enum outcome_cache cache : 8;
+    enum cut_cause cut : 8; /* CUT_NONE: it was not cut */
+
+    /* What is known of it anyway. */
+    bool tls_resumed;
+    uint16_t client_port;
+    uint32_t total_us;       /* end */
+    const struct ip *client; /* the true one behind trusted proxies */
+    struct bytes protocol;   /* "1.0", "1.1", "2" */
     struct bytes method;
     struct bytes scheme; /* "http", "https" */
     struct bytes host;
     struct bytes path; /* without query */
     struct bytes request_id;
-    const struct trace_context *trace; /* NULL: tracing is off */
-    struct access_extras *extras;      /* NULL: none are asked for */
     struct bytes client_request_id;    /* one that came and was not taken; empty: none */
+    const struct trace_context *trace; /* NULL: tracing is off */
     const char *tls_version;           /* "TLSv1.3"; NULL: plain */
     const char *tls_cipher;
-    const struct ip *client; /* the true one behind trusted proxies */
-    const char *listener;    /* names of the configuration; NULL when not reached */
+    const char *listener; /* names of the configuration; NULL when not reached */
     const char *route;
     const char *service;
     const char *arm_by; /* what chose among a split's arms; NULL: there was but one */
-    bool has_bucket;
-    uint16_t bucket; /* the user's, in 0.01 %: weights above it put them into the new arm */
-    enum outcome_cache cache;
-    const char *rate_limit; /* that it was over; NULL: none */
     const char *origin;
     const struct outcome_attempt *tries[OUTCOME_ATTEMPTS_MAX]; /* the first `attempts` */
-    uint8_t attempts;
-    uint32_t worker;    /* index of the one that ran it */
-    enum cut_cause cut; /* CUT_NONE: it was not cut */
-    const char *error;  /* RFC 9209 error type; NULL: none */
-    const char *detail; /* a static sentence; NULL: none */
-    const char *fault;  /* which fault of a message it speaks of, static too; NULL: it says all */
-
-    /* Microseconds since the epoch (start) and from `start` to each phase's end; 0: not reached. */
-    uint64_t start_realtime_us;
-    uint32_t head_us;  /* request head read (counted from its first byte) */
-    uint32_t total_us; /* end */
-
-    uint64_t bytes_in;  /* of the request, head and body, as read from the client */
-    uint64_t bytes_out; /* of the answer, head and body, as written to the client */
+    uint32_t worker;                                           /* index of the one that ran it */
     uint32_t listener_index;
     int32_t route_index;   /* -1: none */
     int32_t service_index; /* -1: none */

@@ -49,7 +49,7 @@ static void expect(struct fixture *fixture, enum outcome_end end, uint16_t statu
     fixture->exchange.outcome.end = end;
     fixture->exchange.outcome.status = status;
     fixture->exchange.outcome.error = error;
-    choice_count(&fixture->exchange);
+    choice_count(&fixture->exchange, 0);
     assert_int_equal(fixture->tally.requests, requests);
     assert_int_equal(fixture->tally.failures, failures);
 }
@@ -78,7 +78,7 @@ static void not_for_the_client(void **state)
 static void a_grpc_call_counts_by_its_status(void **state)
 {
     struct fixture *fixture = *state;
-    struct outcome *outcome = &fixture->exchange.outcome;
+    struct exchange_course *outcome = &fixture->exchange.outcome;
 
     outcome->is_grpc = true;
     outcome->grpc_status = GRPC_OK;

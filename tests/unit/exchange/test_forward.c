@@ -95,7 +95,7 @@ static void forward(struct fixture *fixture, const char *from, int route, const 
     exchange->generation = fixture->gateway.exchanges->generation;
     exchange->client.facts = &fixture->facts;
     exchange->client.ip = fixture->facts.ip;
-    exchange->outcome.request_id = BYTES("the-id");
+    exchange->request_id.given = BYTES("the-id");
     exchange->routing.route = &exchange_context_settings(fixture->gateway.exchanges)->routes[route];
     exchange->request.headers.rows = fixture->request_rows;
     if (h1_parse_request(bytes_of(text), &limits, &exchange->request, &consumed, &problem) !=
@@ -475,7 +475,7 @@ static void expect_target(struct fixture *fixture, int route, const char *target
     snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", target);
     forward(fixture, "192.0.2.1", route, text);
     assert_true(admit_route(exchange));
-    assert_int_equal(exchange->outcome.route_index, route);
+    assert_int_equal(exchange->routing.route->index, route);
     assert_true(forward_request(exchange, &fixture->page, &fixture->head));
     expect_text(fixture->head.target, expected);
     region_release(&exchange->memory, fixture->gateway.exchanges->worker_context->buffers);

@@ -344,14 +344,12 @@ static void origins_that_come_and_go_without_a_reload_are_bounded(void **state)
 static void retries_are_counted_by_service(void **state)
 {
     struct metrics *metrics = *state;
-    const struct outcome first = outcome_on(&before, 0, 0);
-    const struct outcome none = outcome_on(&before, 0, -1);
+    const struct service_settings *first = &before.services[0];
     struct metrics_reading reading;
 
-    metrics_report_retries(metrics, &first, &(struct metrics_retries){.made = 1, .left = 7});
-    metrics_report_retries(metrics, &first, &(struct metrics_retries){.denied = 1, .left = 0});
-    metrics_report_retries(metrics, &first, &(struct metrics_retries){.made = 1, .left = 4});
-    metrics_report_retries(metrics, &none, &(struct metrics_retries){1, 1, 1});
+    metrics_report_retries(metrics, first, &(struct metrics_retries){.made = 1, .left = 7});
+    metrics_report_retries(metrics, first, &(struct metrics_retries){.denied = 1, .left = 0});
+    metrics_report_retries(metrics, first, &(struct metrics_retries){.made = 1, .left = 4});
     reading = reading_of(metrics, METRICS_SERVICES, "v1");
     assert_int_equal(reading.retries, 2);
     assert_int_equal(reading.retries_denied, 1);
