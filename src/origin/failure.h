@@ -45,6 +45,7 @@
     ROW(INCOMPLETE,        502, POINTLESS, BLAMED,    "http_response_incomplete",           "the origin closed the connection in the middle of its answer") \
     ROW(UPGRADE_UNASKED,   502, POINTLESS, BLAMELESS, "http_upgrade_failed",                "the origin switched protocols without being asked") \
     ROW(UPGRADE_UNKNOWN,   502, POINTLESS, BLAMELESS, "http_upgrade_failed",                "the origin speaks HTTP/2 and takes no WebSockets over it (RFC 8441); protocol: http1 of the service asks by Upgrade") \
+    ROW(WEBSOCKET_KEY,     400, POINTLESS, BLAMELESS, "http_request_error",                 "the request's Sec-WebSocket-Key is longer than 64 bytes; RFC 6455 wants 24") \
     ROW(TUNNEL_IDLE,       504, POINTLESS, BLAMELESS, "connection_read_timeout",            "no byte passed the tunnel for too long")
 /* clang-format on */
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define SHA1_BYTES 20
-#define KEY_MOST_BYTES 64
 
 static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 section 1.3 */
 
@@ -26,10 +25,10 @@ void websocket_key(const void *nonce, char key[WEBSOCKET_KEY_BYTES])
 
 bool websocket_accept(struct bytes key, char accept[WEBSOCKET_ACCEPT_BYTES])
 {
-    char text[KEY_MOST_BYTES + sizeof(guid)];
+    char text[WEBSOCKET_KEY_MOST_BYTES + sizeof(guid)];
     unsigned char sum[SHA1_BYTES];
 
-    if (key.length > KEY_MOST_BYTES) {
+    if (key.length > WEBSOCKET_KEY_MOST_BYTES) {
         return false;
     }
     memcpy(text, key.at, key.length);

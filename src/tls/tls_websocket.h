@@ -9,11 +9,13 @@
 
 #define WEBSOCKET_NONCE_BYTES 16
 #define WEBSOCKET_KEY_BYTES 24
+#define WEBSOCKET_KEY_MOST_BYTES 64 /* of a client's that cannot count */
 #define WEBSOCKET_ACCEPT_BYTES 28
 
 /* The value of Sec-WebSocket-Key. */
 void websocket_key(const void *nonce, char key[WEBSOCKET_KEY_BYTES]);
-/* The value of Sec-WebSocket-Accept that answers this key. false: the library has no SHA-1. */
+/* The value of Sec-WebSocket-Accept that answers this key. false: the key is longer than
+ * WEBSOCKET_KEY_MOST_BYTES, or the library has no SHA-1. */
 bool websocket_accept(struct bytes key, char accept[WEBSOCKET_ACCEPT_BYTES]);
 
 #endif

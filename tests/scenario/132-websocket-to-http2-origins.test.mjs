@@ -10,9 +10,11 @@ import { head } from './lib/http-message.mjs';
 import { ask, connectHttp2 } from './lib/http2.mjs';
 import { http2Origin } from './lib/http2-origin.mjs';
 import { httpOrigin } from './lib/origin.mjs';
+import { rawHttp2Origin } from './lib/raw-http2-origin.mjs';
 import { connect } from './lib/raw-client.mjs';
 import { authority, certificateList } from './lib/tls.mjs';
-import { until, within } from './lib/wait.mjs';
+import { patient, until, within } from './lib/wait.mjs';
+import { DATA, END_STREAM, HEADERS, RST_STREAM, data, headers, settings, windowUpdate } from '../peers/http2_peer.mjs';
 import { echoStream, echoWebSockets, openWebSocket, openWebSocketHttp2 } from './lib/websocket.mjs';
 
 const PLAIN = 'listeners: [{address: "127.0.0.1:0", h2c: true}]\nworkers: 1';
@@ -203,4 +205,66 @@ test('other protocols are asked for without their upgrade', async (t) => {
     const answer = await wire.ask(head('GET / HTTP/1.1', 'Host: a', 'Connection: Upgrade', 'Upgrade: other'));
     assert.equal(answer.status, 200);
     assert.equal(origin.requests[0].headers[':method'], 'GET');
+});
+
+// An upload has taken the whole window of the origin's connection. Then the client of a WebSocket beside
+// it sends 20,000 bytes, and leaves.
+async function leftBesideAnUpload(t) {
+    const origin = await rawHttp2Origin(t, () => {}, { first: settings([[8, 1], [4, 1 << 24]]) });
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin, { service: HTTP2 })}`);
+    const opening = openWebSocket(t, gateway);
+    const peer = await until('a connection', () => origin.peers[0]);
+    const { stream } = await peer.until(({ type }) => type === HEADERS);
+    peer.send(headers(stream, [[':status', '200']]));
+    const socket = await opening;
+    const upload = await connect(t, gateway);
+    let left = 65_535;
+
+    upload.send(head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 100000'));
+    upload.send(Buffer.alloc(100_000));
+    await peer.until(({ type, payload }) => type === DATA && (left -= payload.length) === 0);
+        socket.wire.send(Buffer.alloc(20_000));
+    socket.wire.end();
+    await within('the tunnel to be closed', gateway.logged(1));
+    return { peer, stream, upload };
+}
+
+test('what a client sent before it left waits for the window of the connection, and no reset follows the end', async (t) => {
+    const { peer, stream, upload } = await leftBesideAnUpload(t);
+    let came = 0;
+
+    peer.send(windowUpdate(0, 1 << 24));
+    await peer.until(({ type, flags, stream: of, payload }) => {
+        assert.notEqual(type, RST_STREAM);
+        came += type === DATA && of === stream ? payload.length : 0;
+        return of === stream && (flags & END_STREAM) !== 0;
+    });
+    assert.equal(came, 20_000);
+    peer.send(data(stream, 'too late'), data(stream, '', { end: true }));
+    assert.ok(await peer.lives());
+    assert.ok(peer.frames.every(({ type }) => type !== RST_STREAM));
+    peer.send(headers(stream + 2, [[':status', '204']], { end: true }));
+    assert.equal((await upload.answer()).status, 204);
+});
+
+test('an origin that neither takes it nor ends its side gets a reset in the end', async (t) => {
+    const { peer, stream, upload } = await leftBesideAnUpload(t);
+
+    await until('a reset', async () => {
+        assert.ok(await peer.lives());
+        return peer.frames.some(({ type, stream: of, payload }) => type === RST_STREAM && of === stream && payload.readUInt32BE(0) === 8);
+    }, patient(60_000));
+    upload.destroy();
+});
+
+test('a key that is too long is told to the client', async (t) => {
+    const origin = await echoing(t);
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin, { service: HTTP2 })}`);
+    const wire = await connect(t, gateway);
+    const answer = await wire.ask(head('GET / HTTP/1.1', 'Host: a', 'Connection: Upgrade', 'Upgrade: websocket',
+        `Sec-WebSocket-Key: ${'k'.repeat(65)}`, 'Sec-WebSocket-Version: 13'));
+
+    assert.equal(answer.status, 400);
+    assert.match(answer.body.toString(), /Sec-WebSocket-Key/);
+    assert.equal(origin.requests.length, 0);
 });

@@ -217,7 +217,7 @@ static size_t send_body(struct origin_connection *connection, const struct bytes
         origin_connection_want(connection);
         mind_the_request(connection);
     }
-    if (connection->state == ORIGIN_CONNECTION_TUNNELS) {
+    if (connection->state == ORIGIN_CONNECTION_TUNNELS && !connection->answer_paused) {
         origin_connection_set_clock(connection, request->timeouts->tunnel_idle);
     }
     return taken;

@@ -29,6 +29,7 @@
 /* The same while requests are under way. */
 #define PING_AFTER_MS 10000
 #define PONG_WITHIN_MS 10000
+#define LEFT_MOST_US 5000000
 /* That bring nothing: origin_h2_budget_spend. */
 #define FRAMES_MOST 2000
 #define FRAMES_A_SECOND 200
@@ -106,11 +107,23 @@ static void ping(struct origin_h2 *h2, uint32_t within_ms)
     origin_h2_flush_later(h2);
 }
 
+/* WebSockets whose clients left long ago, and whose origin has not ended its side. */
+static void reset_left(struct origin_h2 *h2)
+{
+    LIST_EACH (const struct origin_h2_stream, stream, &h2->streams, link) {
+        if (stream->left_us != 0 && origin_h2_now(h2) - stream->left_us > LEFT_MOST_US) {
+            h2_origin_session_reset(h2->session, stream->id, H2_CANCEL);
+            origin_h2_flush_later(h2);
+        }
+    }
+}
+
 void origin_h2_late(struct origin_connection *connection)
 {
     struct origin_h2 *h2 = connection->h2;
     uint64_t silent_us = origin_h2_now(h2) - h2->heard_us;
 
+    reset_left(h2);
     if (h2->pinged_us != 0 && h2->heard_us > h2->pinged_us && h2->stream_count > 0) {
         h2->pinged_us = 0; /* it is busy with other things */
         h2->asked = false;

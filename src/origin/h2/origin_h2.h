@@ -62,6 +62,7 @@ struct origin_h2_stream {
     struct link link;
     struct link moved;
     struct link touched;
+    uint64_t left_us;                /* a WebSocket whose client has ended, since; 0: not */
     uint64_t head_at;                /* where its head is in what was written to the connection */
     struct buffer_queue out;         /* of the request's body */
     struct buffer_queue in;          /* of the answer's body: decoded, not taken yet */
@@ -72,7 +73,6 @@ struct origin_h2_stream {
     bool sent;    /* the request's last frame was written */
     bool ended;   /* the answer's last byte came */
     bool refused; /* the origin says that it did not process it */
-    bool leaves;  /* a WebSocket whose client has ended: what it sent goes, and the end */
 };
 
 /* Fields, kept with their text. */
@@ -126,8 +126,9 @@ void origin_h2_request_moved(struct origin_h2_stream *stream);
 
 /* origin_h2_websocket.c */
 bool origin_h2_websocket_is_wanted(const struct request_head *head);
-/* NULL: no memory. */
+/* NULL: no memory, or the key is too long. */
 struct origin_h2_websocket *origin_h2_websocket_new(const struct request_head *head);
+bool origin_h2_websocket_key_fits(const struct request_head *head);
 /* The answer becomes what it is in HTTP/1.1, 101. false: it has too many fields. */
 bool origin_h2_websocket_switch(const struct origin_h2_websocket *websocket,
                                 struct http_response *response);

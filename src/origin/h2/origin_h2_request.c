@@ -14,6 +14,7 @@
 #define FIELDS_BESIDES \
     6 /* four pseudo fields, content-length, te; of a WebSocket :protocol, no length */
 #define FRAMES_A_REQUEST 16
+#define LEFT_MOST_BYTES (256 * 1024) /* of clients that have left, on a connection */
 
 /* --- its head ------------------------------------------------------------------------------ */
 
@@ -66,10 +67,13 @@ static bool begin_websocket(struct origin_connection *connection, const struct r
         return false;
     }
     stream->websocket = origin_h2_websocket_new(head);
-    if (stream->websocket == NULL) {
-        origin_connection_fail(connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
+    if (stream->websocket != NULL) {
+        return true;
     }
-    return stream->websocket != NULL;
+    origin_connection_fail(connection, origin_h2_websocket_key_fits(head)
+                                           ? ORIGIN_FAILURE_LOCAL_RESOURCE
+                                           : ORIGIN_FAILURE_WEBSOCKET_KEY); /* frees the stream */
+    return false;
 }
 
 static bool send_head(struct origin_connection *connection, const struct request_head *head)
@@ -163,7 +167,7 @@ static size_t send_body(struct origin_connection *connection, const struct bytes
         reserve_client_came(connection);
         mind_the_request(connection);
     }
-    if (tunnels) {
+    if (tunnels && !connection->answer_paused) {
         origin_connection_set_clock(connection, connection->request->timeouts->tunnel_idle);
     }
     return total;
@@ -257,7 +261,7 @@ bool origin_h2_on_write(void *owner, struct bytes frame)
 /* What waits in the stream is the last of it. */
 static bool is_at_end(const struct origin_h2_stream *stream)
 {
-    return stream->leaves || (stream->connection->request_whole && stream->websocket == NULL);
+    return stream->left_us != 0 || (stream->connection->request_whole && stream->websocket == NULL);
 }
 
 enum h2_pull origin_h2_on_pull(void *owner, void *of, size_t most, size_t *length)
@@ -265,7 +269,7 @@ enum h2_pull origin_h2_on_pull(void *owner, void *of, size_t most, size_t *lengt
     struct origin_h2 *h2 = owner;
     struct origin_h2_stream *stream = of;
 
-    if (stream->connection == NULL && !stream->leaves) {
+    if (stream->connection == NULL && stream->left_us == 0) {
         return H2_PULL_WAIT; /* its reset is queued */
     }
     if (h2->connection->out.queue.length >= OUT_FULL_BYTES) {
@@ -315,26 +319,12 @@ bool origin_h2_on_write_data(void *owner, void *of, struct bytes head, size_t le
     return true;
 }
 
-/* What the origin's window lets through has gone, and what it sends is of no use. */
-static void leave(struct origin_h2_stream *stream)
-{
-    if (stream->id != 0 && !stream->ended) {
-        h2_origin_session_reset(stream->h2->session, stream->id, H2_CANCEL);
-        origin_h2_flush_later(stream->h2);
-    }
-}
-
 /* What waits for the transport has not gone yet, but will without the request's help. */
 void origin_h2_request_moved(struct origin_h2_stream *stream)
 {
     struct origin_connection *connection = stream->connection;
-    struct origin_request *request;
+    struct origin_request *request = connection->request;
 
-    if (connection == NULL) {
-        leave(stream);
-        return;
-    }
-    request = connection->request;
     request->evidence.bytes_written = connection->out.written;
     if (connection->out.blocked && stream->out.length <= STREAM_ROOM_BYTES / 2) {
         connection->out.blocked = false;
@@ -424,6 +414,31 @@ static bool ends_in_order(const struct origin_connection *connection,
            stream->id != 0 && (stream->ended || connection->state == ORIGIN_CONNECTION_TUNNELS);
 }
 
+/* What waits in streams whose clients have left. */
+static size_t left_behind(const struct origin_h2 *h2)
+{
+    size_t total = 0;
+
+    LIST_EACH (const struct origin_h2_stream, stream, &h2->streams, link) {
+        total += stream->left_us != 0 ? stream->out.length : 0;
+    }
+    return total;
+}
+
+/* Its bytes go as the windows open, and the origin ends its side behind them; or origin_h2_late. */
+static void leave(struct origin_h2_stream *stream)
+{
+    struct origin_h2 *h2 = stream->h2;
+
+    stream->left_us = origin_h2_now(h2);
+    if (left_behind(h2) > LEFT_MOST_BYTES) {
+        h2_origin_session_reset(h2->session, stream->id, H2_CANCEL);
+    } else {
+        h2_origin_session_resume(h2->session, stream->id);
+    }
+    origin_h2_flush_later(h2);
+}
+
 /* What the session still knows stays with it until it tells the stream's end. */
 static void part(struct origin_connection *connection)
 {
@@ -441,10 +456,7 @@ static void part(struct origin_connection *connection)
         buffer_queue_clear(origin_connection_buffers(connection), &stream->out);
     }
     if (ends_in_order(connection, stream)) {
-        stream->leaves = true;
-        list_add_last(&h2->moved, &stream->moved);
-        h2_origin_session_resume(h2->session, stream->id);
-        origin_h2_flush_later(h2);
+        leave(stream);
         return;
     }
     if (h2 == NULL) {

@@ -197,7 +197,7 @@ static void each_once(struct link *from, size_t offset,
         struct origin_h2_stream *stream = (struct origin_h2_stream *)((char *)link - offset);
 
         list_remove(link);
-        if (stream->connection != NULL || stream->leaves) {
+        if (stream->connection != NULL) {
             report(stream);
         }
     }

@@ -40,6 +40,11 @@ bool origin_h2_websocket_drops(struct bytes name)
     return bytes_equal_fold(name, BYTES(KEY));
 }
 
+bool origin_h2_websocket_key_fits(const struct request_head *head)
+{
+    return field_of(head, BYTES(KEY))->value.length <= WEBSOCKET_KEY_MOST_BYTES;
+}
+
 struct origin_h2_websocket *origin_h2_websocket_new(const struct request_head *head)
 {
     struct origin_h2_websocket *websocket = malloc(sizeof(*websocket));
