@@ -37,7 +37,7 @@ sys/epoll src/net/watch_epoll.c
 event2/   src/net/watch_libevent.c
 ares      src/dns/resolver.c src/dns/srv_answer.c
 yaml.h    src/config/yaml/yaml_reader.c
-nghttp2/  src/http/h2/h2_session.c src/http/h2/h2_origin_session.c src/http/h2/h2_memory.c src/http/h2/h2_pull.c
+nghttp2/  src/http/h2/h2_session.c src/http/h2/h2_memory.c
 openssl/  src/tls/transport_tls.c src/tls/tls_*.c
 '
 

@@ -211,7 +211,7 @@ void client_h2_refuse_new(struct client_h2 *h2);
 bool client_h2_has_room(const struct client_h2 *h2);
 
 /* client_h2_section.c: events of the session. */
-bool client_h2_on_section(void *owner, int32_t id, bool is_request);
+bool client_h2_on_section(void *owner, int32_t id, void *stream, bool is_request);
 bool client_h2_on_field(void *owner, struct bytes name, struct bytes value);
 void client_h2_on_section_ended(void *owner, int32_t id, void *stream, bool is_request, bool ends);
 /* What is under way as a read ends must not stay in the context's memory. false: no memory. */

@@ -128,11 +128,12 @@ static void section_begin(struct client_h2_section *section, const struct limits
     section->too_large = false;
 }
 
-bool client_h2_on_section(void *owner, int32_t id, bool is_request)
+bool client_h2_on_section(void *owner, int32_t id, void *stream, bool is_request)
 {
     struct client_h2 *h2 = owner;
     struct client_h2_section *section;
 
+    (void)stream;
     if (!client_h2_stands(h2)) {
         return false;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The one file that speaks to nghttp2 for clients' connections. */
+/* The one file that speaks to nghttp2, for connections of clients and to origins. */
 #include "http/h2/h2_session.h"
 
 #include "base/check.h"
@@ -33,10 +33,10 @@ struct h2_sessions {
 };
 
 struct h2_session {
-    struct h2_pull_writer writer; /* first: h2_pull_set_callback */
+    void *owner;
     nghttp2_session *library;
     const struct h2_session_events *events;
-    struct h2_sessions *sessions;
+    struct h2_sessions *sessions; /* NULL: it is one to an origin */
     struct h2_memory memory;
     struct h2_repeats repeats;
     uint32_t streams;
@@ -47,7 +47,8 @@ struct h2_session {
     uint32_t depends;             /* what came of the stream that it shall depend on */
     uint8_t head[HEAD_BYTES];     /* of a frame that has come in part */
     uint8_t head_length;
-    bool skips; /* the section under way is not wanted */
+    bool skips;   /* the section under way is not wanted */
+    bool settled; /* an origin's SETTINGS have come */
     bool failed;
 };
 
@@ -117,16 +118,21 @@ static bool is_request(const nghttp2_frame *frame)
     return frame->headers.cat == NGHTTP2_HCAT_REQUEST;
 }
 
+static void *stream_of(nghttp2_session *library, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(library, id);
+}
+
 static int on_begin_headers(nghttp2_session *library, const nghttp2_frame *frame, void *owner)
 {
     struct h2_session *session = owner;
+    int32_t id = frame->hd.stream_id;
 
-    (void)library;
     if (is_request(frame)) {
-        note_begun(session, frame->hd.stream_id);
+        note_begun(session, id);
     }
-    session->skips =
-        !session->events->section(session->writer.owner, frame->hd.stream_id, is_request(frame));
+    session->skips = !session->events->section(
+        session->owner, id, is_request(frame) ? NULL : stream_of(library, id), is_request(frame));
     return session->skips ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
 }
 
@@ -138,17 +144,20 @@ static int on_header(nghttp2_session *library, const nghttp2_frame *frame, const
 
     (void)library, (void)frame, (void)flags;
     if (!session->skips &&
-        !session->events->field(session->writer.owner,
-                                (struct bytes){(const char *)name, name_length},
+        !session->events->field(session->owner, (struct bytes){(const char *)name, name_length},
                                 (struct bytes){(const char *)value, value_length})) {
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
     return 0;
 }
 
-static void *stream_of(nghttp2_session *library, int32_t id)
+static void on_settings(struct h2_session *session, bool is_ack)
 {
-    return nghttp2_session_get_stream_user_data(library, id);
+    if (session->events->to_origin && !is_ack && !session->settled) {
+        session->settled = true;
+        session->events->ready(session->owner);
+    }
+    session->events->opened(session->owner);
 }
 
 static void received(struct h2_session *session, const nghttp2_frame *frame)
@@ -160,23 +169,30 @@ static void received(struct h2_session *session, const nghttp2_frame *frame)
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
         if (!session->skips) {
-            events->section_ended(session->writer.owner, frame->hd.stream_id, stream,
-                                  is_request(frame), ends);
+            events->section_ended(session->owner, frame->hd.stream_id, stream, is_request(frame),
+                                  ends);
         }
         break;
     case NGHTTP2_DATA:
         if (ends) {
-            events->ended(session->writer.owner, frame->hd.stream_id, stream);
+            events->ended(session->owner, frame->hd.stream_id, stream);
         }
         break;
     case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
-            events->pong(session->writer.owner);
+            events->pong(session->owner);
         }
         break;
-    case NGHTTP2_WINDOW_UPDATE:
+    case NGHTTP2_GOAWAY:
+        if (events->to_origin) {
+            events->leaves(session->owner);
+        }
+        break;
     case NGHTTP2_SETTINGS:
-        events->opened(session->writer.owner);
+        on_settings(session, (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0);
+        break;
+    case NGHTTP2_WINDOW_UPDATE:
+        events->opened(session->owner);
         break;
     default:
         break;
@@ -196,7 +212,7 @@ static int on_data(nghttp2_session *library, uint8_t flags, int32_t id, const ui
     struct h2_session *session = owner;
 
     (void)flags;
-    session->events->data(session->writer.owner, id, stream_of(library, id),
+    session->events->data(session->owner, id, stream_of(library, id),
                           (struct bytes){(const char *)data, length});
     return 0;
 }
@@ -205,7 +221,7 @@ static int on_stream_close(nghttp2_session *library, int32_t id, uint32_t code, 
 {
     struct h2_session *session = owner;
 
-    session->events->closed(session->writer.owner, id, stream_of(library, id), code);
+    session->events->closed(session->owner, id, stream_of(library, id), code);
     return 0;
 }
 
@@ -249,11 +265,13 @@ static bool check_at(struct h2_session *session, const uint8_t head[HEAD_BYTES])
     session->left = frame.length;
     session->prioritized =
         frame.type == H2_FRAME_PRIORITY && frame.length == PRIORITY_BYTES ? frame.stream : 0;
-    if (frame.type == H2_FRAME_PRIORITY && frame.stream == 0) {
-        h2_session_end(session, H2_PROTOCOL_ERROR); /* section 6.3 */
+    /* Sections 6.3 and 8.4: no client may push, and no origin was asked to. */
+    if ((frame.type == H2_FRAME_PRIORITY && frame.stream == 0) ||
+        frame.type == H2_FRAME_PUSH_PROMISE) {
+        h2_session_end(session, H2_PROTOCOL_ERROR);
         return false;
     }
-    return check_closed(session, &frame) && session->events->frame(session->writer.owner, &frame);
+    return check_closed(session, &frame) && session->events->frame(session->owner, &frame);
 }
 
 /* No dependency is followed (RFC 9113 section 5.3.2), and the library reads none. A stream that
@@ -320,7 +338,7 @@ static bool take_piece(struct h2_session *session, struct bytes *bytes)
 bool h2_session_receive(struct h2_session *session, struct bytes bytes)
 {
     while (!session->failed && bytes.length > 0) {
-        session->failed = !take_piece(session, &bytes);
+        session->failed |= !take_piece(session, &bytes);
     }
     return !session->failed;
 }
@@ -347,11 +365,25 @@ static int on_frame_send(nghttp2_session *library, const nghttp2_frame *frame, v
         *known_of(session, frame->hd.stream_id) |= STREAM_RESET_HERE;
     }
     if (frame->hd.type == NGHTTP2_HEADERS) {
-        session->events->wrote_section(
-            session->writer.owner, stream_of(library, frame->hd.stream_id), frame->hd.length + 9);
+        session->events->wrote_section(session->owner, stream_of(library, frame->hd.stream_id),
+                                       frame->hd.length + 9);
     } else if (frame->hd.type == NGHTTP2_RST_STREAM &&
                blames_client(frame->rst_stream.error_code)) {
-        session->events->provoked(session->writer.owner);
+        session->events->provoked(session->owner);
+    }
+    return 0;
+}
+
+static int before_request(nghttp2_session *library, const nghttp2_frame *frame, void *owner)
+{
+    struct h2_session *session = owner;
+    void *stream;
+
+    if (frame->hd.type == NGHTTP2_HEADERS && is_request(frame)) {
+        stream = stream_of(library, frame->hd.stream_id);
+        if (stream != NULL) {
+            session->events->begins(session->owner, stream);
+        }
     }
     return 0;
 }
@@ -384,8 +416,7 @@ static bool pump(struct h2_session *session)
     while ((length = nghttp2_session_mem_send(library_of(session), &frame)) > 0) {
         struct bytes bytes = {(const char *)frame, (size_t)length};
 
-        if (!session->events->write(session->writer.owner,
-                                    report_our_limit(session, bytes, memory))) {
+        if (!session->events->write(session->owner, report_our_limit(session, bytes, memory))) {
             session->failed = true;
             return false;
         }
@@ -401,14 +432,17 @@ bool h2_session_wants_pump(struct h2_session *session)
 
 bool h2_session_may_pump(const struct h2_session *session)
 {
-    return !session->sessions->pumps;
+    return session->sessions == NULL || !session->sessions->pumps;
 }
 
 bool h2_session_pump(struct h2_session *session)
 {
     bool fine = true;
 
-    if (h2_session_may_pump(session)) {
+    if (session->sessions == NULL) {
+        return pump(session);
+    }
+    if (!session->sessions->pumps) {
         session->sessions->pumps = true;
         fine = pump(session);
         session->sessions->pumps = false;
@@ -426,15 +460,41 @@ static ssize_t on_read(nghttp2_session *library, int32_t id, uint8_t *into, size
 {
     struct h2_session *session = owner;
     size_t length = 0;
-    enum h2_pull pull = session->events->pull(session->writer.owner, source->ptr, most, &length);
 
     (void)library, (void)id, (void)into;
-    return h2_pull_tell(pull, length, flags);
+    *flags = NGHTTP2_DATA_FLAG_NO_COPY;
+    switch (session->events->pull(session->owner, source->ptr, most, &length)) {
+    case H2_PULL_SOME:
+        return (ssize_t)length;
+    case H2_PULL_LAST:
+        *flags |= NGHTTP2_DATA_FLAG_EOF;
+        return (ssize_t)length;
+    case H2_PULL_TRAILED:
+        *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        return (ssize_t)length;
+    case H2_PULL_PAUSE:
+        return NGHTTP2_ERR_PAUSE;
+    case H2_PULL_WAIT:
+        break;
+    }
+    return NGHTTP2_ERR_DEFERRED;
+}
+
+static int on_send_data(nghttp2_session *library, nghttp2_frame *frame, const uint8_t *head,
+                        size_t length, nghttp2_data_source *source, void *owner)
+{
+    struct h2_session *session = owner;
+
+    (void)library, (void)frame; /* no padding is asked for */
+    return session->events->write_data(session->owner, source->ptr,
+                                       (struct bytes){(const char *)head, HEAD_BYTES}, length)
+               ? 0
+               : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 /* --- life ---------------------------------------------------------------------------------- */
 
-static bool set_callbacks(nghttp2_session_callbacks **callbacks)
+static bool set_callbacks(nghttp2_session_callbacks **callbacks, bool to_origin)
 {
     if (nghttp2_session_callbacks_new(callbacks) != 0) {
         return false;
@@ -444,13 +504,17 @@ static bool set_callbacks(nghttp2_session_callbacks **callbacks)
     nghttp2_session_callbacks_set_on_frame_recv_callback(*callbacks, on_frame_recv);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(*callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(*callbacks, on_stream_close);
-    nghttp2_session_callbacks_set_on_frame_send_callback(*callbacks, on_frame_send);
-    h2_pull_set_callback(*callbacks);
+    nghttp2_session_callbacks_set_send_data_callback(*callbacks, on_send_data);
+    if (to_origin) {
+        nghttp2_session_callbacks_set_before_frame_send_callback(*callbacks, before_request);
+    } else {
+        nghttp2_session_callbacks_set_on_frame_send_callback(*callbacks, on_frame_send);
+    }
     return true;
 }
 
 /* What others than the owner would decide is switched off; floods are for the owner's budgets. */
-static bool set_option(nghttp2_option **option)
+static bool set_option(nghttp2_option **option, bool to_origin)
 {
     if (nghttp2_option_new(option) != 0) {
         return false;
@@ -458,14 +522,15 @@ static bool set_option(nghttp2_option **option)
     nghttp2_option_set_no_auto_window_update(*option, 1);
     nghttp2_option_set_no_http_messaging(*option, 1);
     nghttp2_option_set_no_closed_streams(*option, 1);
-    nghttp2_option_set_builtin_recv_extension_type(*option, NGHTTP2_PRIORITY_UPDATE);
-    nghttp2_option_set_max_deflate_dynamic_table_size(*option, ANSWER_TABLE_BYTES);
-    nghttp2_option_set_stream_reset_rate_limit(*option, UINT32_MAX, UINT32_MAX);
+    if (!to_origin) {
+        nghttp2_option_set_builtin_recv_extension_type(*option, NGHTTP2_PRIORITY_UPDATE);
+        nghttp2_option_set_max_deflate_dynamic_table_size(*option, ANSWER_TABLE_BYTES);
+        nghttp2_option_set_stream_reset_rate_limit(*option, UINT32_MAX, UINT32_MAX);
+    }
     return true;
 }
 
-struct h2_sessions *h2_sessions_new(const struct h2_session_events *events,
-                                    struct piece_pool *pieces)
+static struct h2_sessions *sessions_new(const struct h2_session_events *events)
 {
     struct h2_sessions *sessions = calloc(1, sizeof(*sessions));
 
@@ -473,9 +538,19 @@ struct h2_sessions *h2_sessions_new(const struct h2_session_events *events,
         return NULL;
     }
     sessions->events = events;
-    sessions->memory = h2_memory_pool_new(pieces);
-    if (sessions->memory == NULL || !set_callbacks(&sessions->callbacks) ||
-        !set_option(&sessions->option)) {
+    if (!set_callbacks(&sessions->callbacks, events->to_origin) ||
+        !set_option(&sessions->option, events->to_origin)) {
+        h2_sessions_free(&sessions);
+    }
+    return sessions;
+}
+
+struct h2_sessions *h2_sessions_new(const struct h2_session_events *events,
+                                    struct piece_pool *pieces)
+{
+    struct h2_sessions *sessions = sessions_new(events);
+
+    if (sessions != NULL && (sessions->memory = h2_memory_pool_new(pieces)) == NULL) {
         h2_sessions_free(&sessions);
     }
     return sessions;
@@ -494,17 +569,25 @@ void h2_sessions_free(struct h2_sessions **sessions)
 
 static bool send_settings(struct h2_session *session, const struct h2_session_limits *limits)
 {
-    const nghttp2_settings_entry entries[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->streams + STREAMS_BEYOND},
+    const nghttp2_settings_entry to_client[] = {
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits->stream_window},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits->header_list_bytes},
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->streams + STREAMS_BEYOND},
         {NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, limits->header_table_bytes},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
         {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1}, /* RFC 8441 */
     };
+    const nghttp2_settings_entry to_origin[] = {
+        {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits->stream_window},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits->header_list_bytes},
+    };
+    bool is_origin = session->events->to_origin;
+    size_t bytes = is_origin ? sizeof(to_origin) : sizeof(to_client);
 
-    return nghttp2_submit_settings(library_of(session), NGHTTP2_FLAG_NONE, entries,
-                                   sizeof(entries) / sizeof(entries[0])) == 0 &&
+    return nghttp2_submit_settings(library_of(session), NGHTTP2_FLAG_NONE,
+                                   is_origin ? to_origin : to_client,
+                                   bytes / sizeof(to_client[0])) == 0 &&
            nghttp2_session_set_local_window_size(library_of(session), NGHTTP2_FLAG_NONE, 0,
                                                  (int32_t)limits->connection_window) == 0;
 }
@@ -519,26 +602,38 @@ void h2_sessions_trim(struct h2_sessions *sessions)
     h2_memory_pool_trim(sessions->memory);
 }
 
+/* The library copies the callbacks and options. */
+static bool make_library(struct h2_session *session, const struct h2_sessions *sessions)
+{
+    nghttp2_mem memory;
+    int failed;
+
+    h2_memory_offer(&session->memory, sessions->memory, &memory);
+    if (sessions->events->to_origin) {
+        failed = nghttp2_session_client_new3(&session->library, sessions->callbacks, session,
+                                             sessions->option, &memory);
+    } else {
+        failed = nghttp2_session_server_new3(&session->library, sessions->callbacks, session,
+                                             sessions->option, &memory);
+    }
+    h2_memory_begun(&session->memory);
+    return failed == 0;
+}
+
 struct h2_session *h2_session_new(struct h2_sessions *sessions, void *owner,
                                   const struct h2_session_limits *limits)
 {
     struct h2_session *session = calloc(1, sizeof(*session));
-    nghttp2_mem memory;
-    int failed;
 
     if (session == NULL) {
         return NULL;
     }
     session->events = sessions->events;
-    session->writer = (struct h2_pull_writer){owner, sessions->events->write_data};
+    session->owner = owner;
     session->streams = limits->streams;
-    session->left = PREFACE_BYTES;
+    session->left = sessions->events->to_origin ? 0 : PREFACE_BYTES;
     session->sessions = sessions;
-    h2_memory_offer(&session->memory, sessions->memory, &memory);
-    failed = nghttp2_session_server_new3(&session->library, sessions->callbacks, session,
-                                         sessions->option, &memory);
-    h2_memory_begun(&session->memory);
-    if (failed != 0) {
+    if (!make_library(session, sessions)) {
         h2_memory_end(&session->memory);
         free(session);
         return NULL;
@@ -546,6 +641,20 @@ struct h2_session *h2_session_new(struct h2_sessions *sessions, void *owner,
     if (!send_settings(session, limits)) {
         h2_session_free(&session);
     }
+    return session;
+}
+
+/* There are few of these: each has its memory for itself. */
+struct h2_session *h2_session_new_to_origin(const struct h2_session_events *events, void *owner,
+                                            const struct h2_session_limits *limits)
+{
+    struct h2_sessions *sessions = sessions_new(events);
+    struct h2_session *session = sessions != NULL ? h2_session_new(sessions, owner, limits) : NULL;
+
+    if (session != NULL) {
+        session->sessions = NULL;
+    }
+    h2_sessions_free(&sessions);
     return session;
 }
 
@@ -591,28 +700,44 @@ static uint8_t flags_of(struct h2_session *session, const struct http_field *fie
                : flags | NGHTTP2_NV_FLAG_NO_INDEX;
 }
 
+#define PAIRS_MOST (HTTP_FIELDS_MAX + 8)
+
+/* An answer's fields stay where they are until they were written, and a request's do not. */
 static void name_values(struct h2_session *session, nghttp2_nv *pairs,
                         const struct http_field *fields, uint32_t count)
 {
+    bool to_origin = session->sessions == NULL;
+
+    CHECK(count <= PAIRS_MOST);
     for (uint32_t i = 0; i < count; i++) {
         pairs[i] = (nghttp2_nv){
             .name = (uint8_t *)fields[i].name.at,
             .value = (uint8_t *)fields[i].value.at,
             .namelen = fields[i].name.length,
             .valuelen = fields[i].value.length,
-            .flags = flags_of(session, &fields[i]),
+            .flags = to_origin ? NGHTTP2_NV_FLAG_NONE : flags_of(session, &fields[i]),
         };
     }
 }
 
-#define PAIRS_MOST (HTTP_FIELDS_MAX + 4)
+int32_t h2_session_request(struct h2_session *session, const struct http_field *fields,
+                           uint32_t count, bool has_body, void *stream)
+{
+    nghttp2_nv pairs[PAIRS_MOST];
+    const nghttp2_data_provider provider = {{.ptr = stream}, on_read};
+    int32_t id;
+
+    name_values(session, pairs, fields, count);
+    id = nghttp2_submit_request(library_of(session), NULL, pairs, count,
+                                has_body ? &provider : NULL, stream);
+    return id > 0 ? id : 0;
+}
 
 bool h2_session_send_interim(struct h2_session *session, int32_t id,
                              const struct http_field *fields, uint32_t count)
 {
     nghttp2_nv pairs[PAIRS_MOST];
 
-    CHECK(count <= PAIRS_MOST);
     name_values(session, pairs, fields, count);
     return nghttp2_submit_headers(library_of(session), NGHTTP2_FLAG_NONE, id, NULL, pairs, count,
                                   NULL) == 0;
@@ -624,7 +749,6 @@ bool h2_session_send_head(struct h2_session *session, int32_t id, const struct h
     nghttp2_nv pairs[PAIRS_MOST];
     const nghttp2_data_provider provider = {{.ptr = stream}, on_read};
 
-    CHECK(count <= PAIRS_MOST);
     name_values(session, pairs, fields, count);
     return nghttp2_submit_response(library_of(session), id, pairs, count,
                                    has_body ? &provider : NULL) == 0;
@@ -635,7 +759,6 @@ bool h2_session_send_trailers(struct h2_session *session, int32_t id,
 {
     nghttp2_nv pairs[PAIRS_MOST];
 
-    CHECK(count <= PAIRS_MOST);
     name_values(session, pairs, fields, count);
     return nghttp2_submit_trailer(library_of(session), id, pairs, count) == 0;
 }
@@ -660,6 +783,18 @@ void h2_session_set_priority(struct h2_session *session, int32_t id, uint8_t urg
     const nghttp2_extpri priority = {urgency, incremental};
 
     (void)nghttp2_session_change_extpri_stream_priority(library_of(session), id, &priority, 0);
+}
+
+uint32_t h2_session_streams(struct h2_session *session)
+{
+    return nghttp2_session_get_remote_settings(library_of(session),
+                                               NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
+bool h2_session_takes_protocols(struct h2_session *session)
+{
+    return nghttp2_session_get_remote_settings(library_of(session),
+                                               NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
 size_t h2_session_window(struct h2_session *session, int32_t id)

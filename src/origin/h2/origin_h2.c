@@ -3,9 +3,9 @@
  * silent, ended. It begins to carry once the origin's SETTINGS have come, so that nothing is asked of
  * an origin that does not speak HTTP/2, nor more at a time than it allows.
  *
- * Events of the session come out of its two calls, h2_origin_session_receive and
- * h2_origin_session_pump. Both are made here only, never one inside the other (`inside`); what a call
- * makes necessary is done behind it (settle). */
+ * Events of the session come out of its two calls, h2_session_receive and h2_session_pump. Both are
+ * made here only, never one inside the other (`inside`); what a call makes necessary is done behind it
+ * (settle). */
 #include "origin/h2/origin_h2.h"
 
 #include "base/check.h"
@@ -54,7 +54,7 @@ bool origin_h2_is_expected(const struct origin *origin)
 
 void origin_h2_greet(struct origin_connection *connection)
 {
-    const struct h2_origin_limits limits = {
+    const struct h2_session_limits limits = {
         .header_list_bytes = 64 * 1024,
         .stream_window = STREAM_WINDOW_BYTES,
         .connection_window = CONNECTION_WINDOW_BYTES,
@@ -62,7 +62,7 @@ void origin_h2_greet(struct origin_connection *connection)
     struct origin_h2 *h2 = calloc(1, sizeof(*h2));
 
     if (h2 != NULL) {
-        h2->session = h2_origin_session_new(&origin_h2_events, h2, &limits);
+        h2->session = h2_session_new_to_origin(&origin_h2_events, h2, &limits);
     }
     if (h2 == NULL || h2->session == NULL) {
         free(h2);
@@ -102,7 +102,7 @@ static void ping(struct origin_h2 *h2, uint32_t within_ms)
 {
     h2->was_idle = false;
     h2->pinged_us = origin_h2_now(h2);
-    h2_origin_session_ping(h2->session);
+    h2_session_ping(h2->session);
     timer_set(timers_of(h2), &h2->connection->timer, within_ms);
     origin_h2_flush_later(h2);
 }
@@ -112,7 +112,7 @@ static void reset_left(struct origin_h2 *h2)
 {
     LIST_EACH (const struct origin_h2_stream, stream, &h2->streams, link) {
         if (stream->left_us != 0 && origin_h2_now(h2) - stream->left_us > LEFT_MOST_US) {
-            h2_origin_session_reset(h2->session, stream->id, H2_CANCEL);
+            h2_session_reset(h2->session, stream->id, H2_CANCEL);
             origin_h2_flush_later(h2);
         }
     }
@@ -153,7 +153,7 @@ static bool is_worn(const struct origin_h2 *h2, const struct pool_settings *pool
 
 static uint32_t most_streams(const struct origin_h2 *h2)
 {
-    uint32_t allowed = h2_origin_session_streams(h2->session);
+    uint32_t allowed = h2_session_streams(h2->session);
 
     return allowed < STREAMS_MOST ? allowed : STREAMS_MOST;
 }
@@ -314,9 +314,9 @@ static void say_last(struct origin_h2 *h2)
     struct origin_connection *connection = h2->connection;
 
     if (!h2->inside && !h2->over && !connection->out.blocked && !connection->out.broken) {
-        h2_origin_session_end(h2->session, H2_NO_ERROR);
+        h2_session_end(h2->session, H2_NO_ERROR);
         h2->inside = true;
-        h2_origin_session_pump(h2->session);
+        h2_session_pump(h2->session);
         h2->inside = false;
         outbox_flush(&connection->out, origin_h2_buffers(h2), &connection->transport);
     }
@@ -339,7 +339,7 @@ void origin_h2_free(struct origin_connection *connection)
 
     CHECK(h2->stream_count == 0 && !h2->inside);
     connection->h2 = NULL;
-    h2_origin_session_free(&h2->session);
+    h2_session_free(&h2->session);
     free(h2->section.text);
     free(h2);
 }
@@ -354,7 +354,7 @@ static void write_out(struct origin_h2 *h2)
     for (int i = 0; i < WRITES_A_TURN && !out->broken; i++) {
         h2->paused = false;
         h2->inside = true;
-        if (!h2_origin_session_pump(h2->session) && !h2->doomed) {
+        if (!h2_session_pump(h2->session) && !h2->doomed) {
             origin_h2_fail(h2, ORIGIN_FAILURE_H2_BROKEN, NULL);
         }
         h2->inside = false;
@@ -385,7 +385,7 @@ static bool end_if_over(struct origin_h2 *h2)
 {
     if (h2->doomed) {
         end(h2, h2->failure, h2->fault);
-    } else if (h2_origin_session_is_over(h2->session) && (!h2->leaves || h2->stream_count > 0)) {
+    } else if (h2_session_is_over(h2->session) && (!h2->leaves || h2->stream_count > 0)) {
         end(h2,
             h2->connection->state == ORIGIN_CONNECTION_GREETS ? ORIGIN_FAILURE_NOT_HTTP2
                                                               : ORIGIN_FAILURE_H2_BROKEN,
@@ -502,7 +502,7 @@ static void take_bytes(struct origin_h2 *h2, struct bytes bytes)
 
     h2->heard_us = origin_h2_now(h2);
     h2->inside = true;
-    fine = h2_origin_session_receive(h2->session, bytes);
+    fine = h2_session_receive(h2->session, bytes);
     h2->inside = false;
     if (!fine && !h2->doomed) {
         h2->doomed = true; /* once what there is to say to the origin was written */

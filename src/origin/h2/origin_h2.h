@@ -7,7 +7,7 @@
 #ifndef ORIGIN_H2_ORIGIN_H2_H
 #define ORIGIN_H2_ORIGIN_H2_H
 
-#include "http/h2/h2_origin_session.h"
+#include "http/h2/h2_session.h"
 #include "origin/origin_private.h"
 
 /* A field section as it comes. */
@@ -16,6 +16,7 @@ struct origin_h2_section {
     uint32_t bytes; /* of `text` in use */
     uint32_t room;
     uint32_t list; /* bytes of the header list, as RFC 9113 section 6.5.2 counts */
+    uint32_t most; /* bytes of text */
     bool too_large;
     struct {
         uint32_t at; /* in `text`: the name, and behind it the value */
@@ -27,7 +28,7 @@ struct origin_h2_section {
 
 struct origin_h2 {
     struct origin_connection *connection;
-    struct h2_origin_session *session;
+    struct h2_session *session;
     struct link streams; /* that the session knows: of origin_h2_stream.link */
     struct link moved;   /* of these, whose requests went on */
     struct link touched; /* of these, whose answers went on */
@@ -104,7 +105,7 @@ void origin_h2_flush_later(struct origin_h2 *h2);
 void origin_h2_fail(struct origin_h2 *h2, enum origin_failure failure, const char *fault);
 
 /* origin_h2_stream.c */
-extern const struct h2_origin_session_events origin_h2_events;
+extern const struct h2_session_events origin_h2_events;
 /* A stream as an idle connection; NULL: no memory. */
 struct origin_connection *origin_h2_stream_open(struct origin_h2 *h2);
 void origin_h2_stream_free(struct origin_h2_stream *stream);
@@ -136,11 +137,11 @@ bool origin_h2_websocket_switch(const struct origin_h2_websocket *websocket,
 bool origin_h2_websocket_drops(struct bytes name);
 
 /* origin_h2_answer.c */
-void origin_h2_on_section(void *owner, void *stream);
-void origin_h2_on_field(void *owner, void *stream, struct bytes name, struct bytes value);
-void origin_h2_on_section_ended(void *owner, void *stream, bool ends);
-void origin_h2_on_data(void *owner, void *stream, struct bytes bytes);
-void origin_h2_on_ended(void *owner, void *stream);
+bool origin_h2_on_section(void *owner, int32_t id, void *stream, bool is_request);
+bool origin_h2_on_field(void *owner, struct bytes name, struct bytes value);
+void origin_h2_on_section_ended(void *owner, int32_t id, void *stream, bool is_request, bool ends);
+void origin_h2_on_data(void *owner, int32_t id, void *stream, struct bytes bytes);
+void origin_h2_on_ended(void *owner, int32_t id, void *stream);
 void origin_h2_resume(struct origin_connection *connection);
 /* The answer is malformed: its stream fails, the others go on. */
 void origin_h2_refuse_answer(struct origin_h2_stream *stream, enum origin_failure failure,

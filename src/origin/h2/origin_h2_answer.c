@@ -29,22 +29,20 @@ static void refuse(struct origin_h2_stream *stream, const char *fault)
 
 /* --- field sections ------------------------------------------------------------------------ */
 
-void origin_h2_on_section(void *owner, void *of)
+bool origin_h2_on_section(void *owner, int32_t id, void *of, bool is_request)
 {
     struct origin_h2 *h2 = owner;
+    const struct origin_h2_stream *stream = of;
 
-    (void)of;
+    (void)id, (void)is_request;
     h2->section.count = 0;
     h2->section.bytes = 0;
     h2->section.list = 0;
     h2->section.too_large = false;
-}
-
-static uint32_t head_bytes_of(const struct origin_h2_stream *stream)
-{
-    return stream != NULL && stream->connection != NULL
-               ? stream->connection->request->limits->response_head_bytes
-               : HEAD_BYTES_USUAL;
+    h2->section.most = stream != NULL && stream->connection != NULL
+                           ? stream->connection->request->limits->response_head_bytes
+                           : HEAD_BYTES_USUAL;
+    return true;
 }
 
 static bool make_room(struct origin_h2_section *section, size_t more)
@@ -74,22 +72,21 @@ static void keep(struct origin_h2_section *section, struct bytes bytes)
     section->bytes += (uint32_t)bytes.length;
 }
 
-void origin_h2_on_field(void *owner, void *of, struct bytes name, struct bytes value)
+bool origin_h2_on_field(void *owner, struct bytes name, struct bytes value)
 {
     struct origin_h2 *h2 = owner;
     struct origin_h2_section *section = &h2->section;
-    uint32_t most = head_bytes_of(of);
 
     section->list += (uint32_t)(name.length + value.length) + FIELD_BYTES;
-    if (section->list > BOMB_TIMES * most + H2_FIELDS_MAX * FIELD_BYTES) {
+    if (section->list > BOMB_TIMES * section->most + H2_FIELDS_MAX * FIELD_BYTES) {
         origin_h2_fail(h2, ORIGIN_FAILURE_HEAD_TOO_LARGE, NULL);
-        return;
+        return true;
     }
     if (section->too_large || section->count == H2_FIELDS_MAX ||
-        section->bytes + name.length + value.length > most ||
+        section->bytes + name.length + value.length > section->most ||
         !make_room(section, name.length + value.length)) {
         section->too_large = true; /* decompressed all the same, since later sections build on it */
-        return;
+        return true;
     }
     section->places[section->count].at = section->bytes;
     section->places[section->count].name_length = (uint32_t)name.length;
@@ -97,6 +94,7 @@ void origin_h2_on_field(void *owner, void *of, struct bytes name, struct bytes v
     section->count++;
     keep(section, name);
     keep(section, value);
+    return true;
 }
 
 static uint32_t fields_of(const struct origin_h2_section *section,
@@ -156,7 +154,7 @@ static void touch(struct origin_h2_stream *stream)
 static void open_window(struct origin_h2_stream *stream, size_t bytes)
 {
     if (stream->h2 != NULL && bytes > 0) {
-        h2_origin_session_took_of(stream->h2->session, stream->id, bytes);
+        h2_session_took_of(stream->h2->session, stream->id, bytes);
         origin_h2_flush_later(stream->h2);
     }
 }
@@ -198,14 +196,18 @@ static bool fits(struct origin_h2_stream *stream, size_t length)
     return true;
 }
 
-void origin_h2_on_data(void *owner, void *of, struct bytes bytes)
+/* The connection's window opens at once: what streams hold is bounded by their own, so that none holds
+ * up the others. */
+void origin_h2_on_data(void *owner, int32_t id, void *of, struct bytes bytes)
 {
     struct origin_h2 *h2 = owner;
     struct origin_h2_stream *stream = of;
-    struct origin_connection *connection = stream->connection;
+    struct origin_connection *connection = stream != NULL ? stream->connection : NULL;
     struct origin_request *request;
     size_t taken = 0;
 
+    (void)id;
+    h2_session_took(h2->session, bytes.length);
     h2->data_left -= bytes.length < h2->data_left ? (uint32_t)bytes.length : h2->data_left;
     if (connection == NULL || h2->doomed || bytes.length == 0 || !fits(stream, bytes.length)) {
         return;
@@ -299,12 +301,13 @@ void origin_h2_resume(struct origin_connection *connection)
     }
 }
 
-void origin_h2_on_ended(void *owner, void *of)
+void origin_h2_on_ended(void *owner, int32_t id, void *of)
 {
     struct origin_h2 *h2 = owner;
     struct origin_h2_stream *stream = of;
-    struct origin_connection *connection = stream->connection;
+    struct origin_connection *connection = stream != NULL ? stream->connection : NULL;
 
+    (void)id;
     if (connection == NULL || h2->doomed) {
         return;
     }
@@ -391,14 +394,15 @@ static void on_trailers(struct origin_h2_stream *stream, bool ends)
         origin_connection_fail(stream->connection, ORIGIN_FAILURE_LOCAL_RESOURCE);
         return;
     }
-    origin_h2_on_ended(h2, stream);
+    origin_h2_on_ended(h2, stream->id, stream);
 }
 
-void origin_h2_on_section_ended(void *owner, void *of, bool ends)
+void origin_h2_on_section_ended(void *owner, int32_t id, void *of, bool is_request, bool ends)
 {
     struct origin_h2 *h2 = owner;
     struct origin_h2_stream *stream = of;
 
+    (void)id, (void)is_request;
     if (h2->doomed || stream == NULL || stream->connection == NULL) {
         return;
     }

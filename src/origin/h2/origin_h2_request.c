@@ -62,7 +62,7 @@ static bool begin_websocket(struct origin_connection *connection, const struct r
 {
     struct origin_h2_stream *stream = connection->stream;
 
-    if (!h2_origin_session_takes_protocols(stream->h2->session)) {
+    if (!h2_session_takes_protocols(stream->h2->session)) {
         origin_connection_fail(connection, ORIGIN_FAILURE_UPGRADE_UNKNOWN);
         return false;
     }
@@ -103,7 +103,7 @@ static bool send_head(struct origin_connection *connection, const struct request
     connection->request_framing =
         http_has_body(head->framing, head->body_length) ? head->framing : HTTP_NO_BODY;
     connection->request_upgrades = stream->websocket != NULL;
-    stream->id = h2_origin_session_request(
+    stream->id = h2_session_request(
         h2->session, fields, count,
         http_has_body(head->framing, head->body_length) || stream->websocket != NULL, stream);
     buffer_return(origin_h2_buffers(h2), &scratch);
@@ -160,7 +160,7 @@ static size_t send_body(struct origin_connection *connection, const struct bytes
         connection->out.blocked = taken < pieces[i].length;
     }
     if (total > 0) {
-        h2_origin_session_resume(stream->h2->session, stream->id);
+        h2_session_resume(stream->h2->session, stream->id);
         origin_h2_flush_later(stream->h2);
     }
     if (connection->out.blocked) {
@@ -211,7 +211,7 @@ static void send_end(struct origin_connection *connection, const struct http_fie
     reserve_client_came(connection);
     connection->asked_us = origin_connection_now(connection);
     if (stream->h2 != NULL) {
-        h2_origin_session_resume(stream->h2->session, stream->id);
+        h2_session_resume(stream->h2->session, stream->id);
         origin_h2_flush_later(stream->h2);
     }
     mind_the_request(connection); /* where its windows are closed nothing else sets a clock */
@@ -283,8 +283,8 @@ enum h2_pull origin_h2_on_pull(void *owner, void *of, size_t most, size_t *lengt
     stream->sent = true;
     note_moved(stream);
     if (stream->trailers == NULL ||
-        !h2_origin_session_send_trailers(h2->session, stream->id, stream->trailers->rows,
-                                         stream->trailers->count)) {
+        !h2_session_send_trailers(h2->session, stream->id, stream->trailers->rows,
+                                  stream->trailers->count)) {
         return H2_PULL_LAST;
     }
     return H2_PULL_TRAILED;
@@ -432,9 +432,9 @@ static void leave(struct origin_h2_stream *stream)
 
     stream->left_us = origin_h2_now(h2);
     if (left_behind(h2) > LEFT_MOST_BYTES) {
-        h2_origin_session_reset(h2->session, stream->id, H2_CANCEL);
+        h2_session_reset(h2->session, stream->id, H2_CANCEL);
     } else {
-        h2_origin_session_resume(h2->session, stream->id);
+        h2_session_resume(h2->session, stream->id);
     }
     origin_h2_flush_later(h2);
 }
@@ -471,7 +471,7 @@ static void part(struct origin_connection *connection)
         return;
     }
     if (!h2->over && !(stream->ended && stream->sent)) {
-        h2_origin_session_reset(h2->session, stream->id, code_of_end(stream));
+        h2_session_reset(h2->session, stream->id, code_of_end(stream));
     }
     origin_h2_flush_later(h2);
 }

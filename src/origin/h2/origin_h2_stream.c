@@ -54,7 +54,7 @@ void origin_h2_stream_free(struct origin_h2_stream *stream)
 
 /* --- events of the session ------------------------------------------------------------------ */
 
-static void on_frame(void *owner, const struct h2_frame *frame)
+static bool on_frame(void *owner, const struct h2_frame *frame)
 {
     struct origin_h2 *h2 = owner;
     bool brings = frame->type == H2_FRAME_HEADERS ||
@@ -66,9 +66,11 @@ static void on_frame(void *owner, const struct h2_frame *frame)
         h2->data_ends = frame->ends;
     }
     if (!brings && !h2->doomed && !origin_h2_budget_spend(h2)) {
-        h2_origin_session_end(h2->session, H2_ENHANCE_YOUR_CALM);
+        h2_session_end(h2->session, H2_ENHANCE_YOUR_CALM);
         origin_h2_fail(h2, ORIGIN_FAILURE_H2_FLOOD, NULL);
+        return false;
     }
+    return true;
 }
 
 static void on_ready(void *owner)
@@ -119,13 +121,14 @@ static void fail_closed(struct origin_h2_stream *stream, uint32_t code)
 }
 
 /* An answer that is whole may still wait for its client. */
-static void on_closed(void *owner, void *of, uint32_t code)
+static void on_closed(void *owner, int32_t id, void *of, uint32_t code)
 {
     struct origin_h2 *h2 = owner;
     struct origin_h2_stream *stream = of;
-    struct origin_connection *connection = stream->connection;
+    struct origin_connection *connection = stream != NULL ? stream->connection : NULL;
 
-    if (h2->over) {
+    (void)id;
+    if (stream == NULL || h2->over) {
         return;
     }
     stream->id = 0;
@@ -139,11 +142,10 @@ static void on_closed(void *owner, void *of, uint32_t code)
     }
 }
 
-static void on_leaves(void *owner, uint32_t code)
+static void on_leaves(void *owner)
 {
     struct origin_h2 *h2 = owner;
 
-    (void)code;
     h2->leaves = true;
     origin_h2_flush_later(h2);
 }
@@ -162,7 +164,8 @@ static void on_opened(void *owner)
     origin_h2_flush_later(owner);
 }
 
-const struct h2_origin_session_events origin_h2_events = {
+const struct h2_session_events origin_h2_events = {
+    .to_origin = true,
     .frame = on_frame,
     .ready = on_ready,
     .section = origin_h2_on_section,

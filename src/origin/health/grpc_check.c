@@ -8,7 +8,7 @@
 
 #include "base/page.h"
 #include "http/grpc.h"
-#include "http/h2/h2_origin_session.h"
+#include "http/h2/h2_session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@
 #define SERVING 1
 
 struct grpc_check {
-    struct h2_origin_session *session;
+    struct h2_session *session;
     struct page out;
     size_t written; /* of out */
     char *authority;
@@ -142,10 +142,10 @@ static bool read_answer(const struct grpc_check *check, uint64_t *serving)
 
 /* --- events of the session --------------------------------------------------------------- */
 
-static void on_frame(void *owner, const struct h2_frame *frame)
+static bool on_frame(void *owner, const struct h2_frame *frame)
 {
-    (void)owner;
-    (void)frame;
+    (void)owner, (void)frame;
+    return true;
 }
 
 static void on_ready(void *owner)
@@ -161,71 +161,66 @@ static void on_ready(void *owner)
         {BYTES("user-agent"), BYTES("turnpike-probe")},
     };
 
-    check->asked = h2_origin_session_request(check->session, fields,
-                                             sizeof(fields) / sizeof(fields[0]), true, check) != 0;
+    check->asked = h2_session_request(check->session, fields, sizeof(fields) / sizeof(fields[0]),
+                                      true, check) != 0;
 }
 
-static void ignore_stream(void *owner, void *stream)
+static bool on_section(void *owner, int32_t id, void *stream, bool is_request)
 {
-    (void)owner;
-    (void)stream;
+    (void)owner, (void)id, (void)stream, (void)is_request;
+    return true;
 }
 
-static void on_field(void *owner, void *stream, struct bytes name, struct bytes value)
+static bool on_field(void *owner, struct bytes name, struct bytes value)
 {
     struct grpc_check *check = owner;
     uint32_t number;
 
-    (void)stream;
     if (bytes_equal(name, BYTES(":status")) && bytes_read_decimal(value, 3, &number)) {
         check->status = number;
     } else if (bytes_equal(name, BYTES("grpc-status"))) {
         check->has_grpc_status = true;
         check->grpc_status = grpc_status_read(value);
     }
+    return true;
 }
 
-static void on_section_ended(void *owner, void *stream, bool ends)
+static void on_section_ended(void *owner, int32_t id, void *stream, bool is_request, bool ends)
 {
     struct grpc_check *check = owner;
 
-    (void)stream;
+    (void)id, (void)stream, (void)is_request;
     check->ended = check->ended || ends;
 }
 
 /* More than there is room for is no answer to this question: it is cut, and then not understood. */
-static void on_data(void *owner, void *stream, struct bytes bytes)
+static void on_data(void *owner, int32_t id, void *stream, struct bytes bytes)
 {
     struct grpc_check *check = owner;
     size_t room = sizeof(check->answer) - check->answered;
     size_t taken = bytes.length < room ? bytes.length : room;
 
-    (void)stream;
+    (void)id, (void)stream;
     memcpy(check->answer + check->answered, bytes.at, taken);
     check->answered += taken;
 }
 
-static void on_ended(void *owner, void *stream)
+static void on_ended(void *owner, int32_t id, void *stream)
 {
-    struct grpc_check *check = owner;
-
-    (void)stream;
-    check->ended = true;
+    on_section_ended(owner, id, stream, false, true);
 }
 
-static void on_closed(void *owner, void *stream, uint32_t code)
+static void on_closed(void *owner, int32_t id, void *stream, uint32_t code)
 {
     struct grpc_check *check = owner;
 
-    (void)stream;
-    (void)code;
+    (void)id, (void)stream, (void)code;
     check->reset = !check->ended;
 }
 
-static void on_leaves(void *owner, uint32_t code)
+static void on_begins(void *owner, void *stream)
 {
-    (void)owner;
-    (void)code;
+    (void)owner, (void)stream;
 }
 
 static void on_nothing(void *owner)
@@ -262,20 +257,21 @@ static bool on_write_data(void *owner, void *stream, struct bytes head, size_t l
     return !check->out.failed;
 }
 
-static const struct h2_origin_session_events events = {
+static const struct h2_session_events events = {
+    .to_origin = true,
     .frame = on_frame,
     .ready = on_ready,
-    .section = ignore_stream,
+    .section = on_section,
     .field = on_field,
     .section_ended = on_section_ended,
     .data = on_data,
     .ended = on_ended,
     .closed = on_closed,
-    .leaves = on_leaves,
+    .leaves = on_nothing,
     .pong = on_nothing,
     .opened = on_nothing,
     .write = on_write,
-    .begins = ignore_stream,
+    .begins = on_begins,
     .pull = on_pull,
     .write_data = on_write_data,
 };
@@ -284,7 +280,9 @@ static const struct h2_origin_session_events events = {
 
 struct grpc_check *grpc_check_new(struct bytes authority, struct bytes service, bool secure)
 {
-    static const struct h2_origin_limits limits = {HEAD_LIST_BYTES, WINDOW_BYTES, WINDOW_BYTES};
+    static const struct h2_session_limits limits = {.header_list_bytes = HEAD_LIST_BYTES,
+                                                    .stream_window = WINDOW_BYTES,
+                                                    .connection_window = WINDOW_BYTES};
     struct grpc_check *check = calloc(1, sizeof(*check));
 
     if (check == NULL) {
@@ -295,9 +293,8 @@ struct grpc_check *grpc_check_new(struct bytes authority, struct bytes service, 
     write_message(check,
                   bytes_first(service, service.length < SERVICE_BYTES_MAX ? service.length
                                                                           : SERVICE_BYTES_MAX));
-    check->session = h2_origin_session_new(&events, check, &limits);
-    if (check->authority == NULL || check->session == NULL ||
-        !h2_origin_session_pump(check->session)) {
+    check->session = h2_session_new_to_origin(&events, check, &limits);
+    if (check->authority == NULL || check->session == NULL || !h2_session_pump(check->session)) {
         grpc_check_free(&check);
     }
     return check;
@@ -309,7 +306,7 @@ void grpc_check_free(struct grpc_check **check)
         return;
     }
     if ((*check)->session != NULL) {
-        h2_origin_session_free(&(*check)->session);
+        h2_session_free(&(*check)->session);
     }
     page_release(&(*check)->out);
     free((*check)->authority);
@@ -354,8 +351,7 @@ static enum grpc_check_result judge(const struct grpc_check *check,
 enum grpc_check_result grpc_check_receive(struct grpc_check *check, struct bytes bytes,
                                           char why[static GRPC_CHECK_WHY_MAX])
 {
-    bool goes_on =
-        h2_origin_session_receive(check->session, bytes) && h2_origin_session_pump(check->session);
+    bool goes_on = h2_session_receive(check->session, bytes) && h2_session_pump(check->session);
 
     if (check->ended) {
         return judge(check, why);
@@ -364,7 +360,7 @@ enum grpc_check_result grpc_check_receive(struct grpc_check *check, struct bytes
         snprintf(why, GRPC_CHECK_WHY_MAX, "it reset the question");
         return GRPC_CHECK_BAD;
     }
-    if (!goes_on || h2_origin_session_is_over(check->session)) {
+    if (!goes_on || h2_session_is_over(check->session)) {
         snprintf(why, GRPC_CHECK_WHY_MAX, "it does not speak HTTP/2");
         return GRPC_CHECK_BAD;
     }

@@ -27,9 +27,9 @@ static bool on_frame(void *owner, const struct h2_frame *frame)
     return true;
 }
 
-static bool on_section(void *owner, int32_t id, bool is_request)
+static bool on_section(void *owner, int32_t id, void *stream, bool is_request)
 {
-    (void)owner, (void)id, (void)is_request;
+    (void)owner, (void)id, (void)stream, (void)is_request;
     return true;
 }
 
