@@ -3,6 +3,7 @@
 #include "exchange/trace.h"
 
 #include "base/log/log.h"
+#include "base/system/clock.h"
 #include "exchange/exchange_private.h"
 #include "observe/card_mask.h"
 
@@ -22,14 +23,6 @@ static struct {
     uint64_t until_us; /* since 1970 */
 } filter = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static uint64_t now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static void set(bool on)
 {
     log_set_level(on ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
@@ -42,7 +35,7 @@ void trace_start(const struct ip *client, struct bytes id, uint32_t seconds)
     filter.client = *client;
     filter.id_length = id.length < REQUEST_ID_MAX ? id.length : REQUEST_ID_MAX;
     memcpy(filter.id, id.at, filter.id_length);
-    filter.until_us = now_us() + seconds * UINT64_C(1000000);
+    filter.until_us = clock_us(CLOCK_REALTIME) + seconds * UINT64_C(1000000);
     set(true);
     pthread_mutex_unlock(&filter.lock);
 }
@@ -71,7 +64,7 @@ static bool wants(const struct exchange *exchange)
     bool wanted = false;
 
     pthread_mutex_lock(&filter.lock);
-    if (now_us() >= filter.until_us) {
+    if (clock_us(CLOCK_REALTIME) >= filter.until_us) {
         set(false);
     } else {
         wanted = fits(exchange);

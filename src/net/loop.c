@@ -6,13 +6,13 @@
 #include "base/check.h"
 #include "base/log/log.h"
 #include "base/list.h"
+#include "base/system/clock.h"
 #include "base/system/descriptor.h"
 #include "net/tick.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TURN_END_MAX 8
@@ -54,19 +54,11 @@ struct loop {
     } posts;
 };
 
-static uint64_t read_clock(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* If the thread lost the processor between the two readings, the next call reads again. */
 static void compare_clocks(struct loop *loop)
 {
-    uint64_t realtime = read_clock(CLOCK_REALTIME);
-    bool at_once = read_clock(CLOCK_MONOTONIC) - loop->now_us <= AT_ONCE_US;
+    uint64_t realtime = clock_us(CLOCK_REALTIME);
+    bool at_once = clock_us(CLOCK_MONOTONIC) - loop->now_us <= AT_ONCE_US;
 
     if (at_once || loop->ask_realtime_us == 0) {
         loop->realtime_ahead_us = realtime - loop->now_us;
@@ -76,7 +68,7 @@ static void compare_clocks(struct loop *loop)
 
 uint64_t loop_read_clock(struct loop *loop)
 {
-    loop->now_us = read_clock(CLOCK_MONOTONIC);
+    loop->now_us = clock_us(CLOCK_MONOTONIC);
     loop->events_to_reading = EVENTS_A_READING;
     if (loop->now_us >= loop->ask_realtime_us) {
         compare_clocks(loop);
@@ -86,7 +78,7 @@ uint64_t loop_read_clock(struct loop *loop)
 
 uint64_t loop_used_time(void)
 {
-    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+    return clock_us(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void loop_note_event(struct loop *loop)

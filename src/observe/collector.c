@@ -3,6 +3,7 @@
  * collector_answer.c. */
 #include "observe/collector.h"
 
+#include "base/system/clock.h"
 #include "base/system/descriptor.h"
 
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ANSWER_MAX 8192  /* read of it */
@@ -26,14 +26,6 @@ struct call {
     bool is_last; /* the process stops */
     struct collector_answer *answer;
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static bool fail(struct call *call, const char *what, int error)
 {
@@ -58,7 +50,7 @@ static bool wait_for(struct call *call, short events)
     int ready = 0;
 
     while (ready == 0) {
-        uint64_t now = now_ms();
+        uint64_t now = clock_ms(CLOCK_MONOTONIC);
 
         note_stop(call, now);
         if (now >= call->until_ms) {
@@ -229,8 +221,10 @@ void collector_post(const struct tracing_settings *to, const struct collector_tl
                     struct bytes body, const struct collector_patience *patience,
                     struct collector_answer *answer)
 {
-    struct call call = {
-        .fd = -1, .patience = patience, .until_ms = now_ms() + patience->most_ms, .answer = answer};
+    struct call call = {.fd = -1,
+                        .patience = patience,
+                        .until_ms = clock_ms(CLOCK_MONOTONIC) + patience->most_ms,
+                        .answer = answer};
     char text[ANSWER_MAX];
 
     *answer = (struct collector_answer){.verdict = COLLECTOR_LATER};

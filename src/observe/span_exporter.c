@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/log/log.h"
 #include "base/memory/arena.h"
+#include "base/system/clock.h"
 #include "base/system/wakeup.h"
 #include "observe/line_ring.h"
 
@@ -203,19 +204,11 @@ static void report_success(struct span_exporter *exporter)
     }
 }
 
-static time_t now_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
 /* A collector with a limit rejects some of each batch: a line a minute tells of all. */
 static void tell_rejected(struct span_exporter *exporter, uint64_t rejected, const char *why)
 {
     time_t told = exporter->thread_only.rejected_told_s;
-    time_t now = now_s();
+    time_t now = (time_t)(clock_ms(CLOCK_MONOTONIC) / 1000);
 
     exporter->thread_only.rejected_untold += rejected;
     if (told != 0 && now - told < TELL_REJECTED_EVERY_S) {

@@ -4,11 +4,11 @@
 
 #include "base/check.h"
 #include "base/log/log.h"
+#include "base/system/clock.h"
 #include "observe/origin_label.h"
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* A worker, as the others see it. */
 struct context {
@@ -636,14 +636,6 @@ static enum origin_verdict origin_entry_verdict(const struct origin_entry *entry
 
 /* --- reading ----------------------------------------------------------------------------- */
 
-static uint64_t now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static void sum_up(const struct origin_entry *entry, struct origin_reading *reading)
 {
     LIST_EACH (const struct origin_tally, tally, &entry->tallies, link) {
@@ -698,7 +690,7 @@ static void read_entry(const struct origin_entry *entry, uint64_t now, origin_se
 
 void origin_registry_read(struct origin_registry *registry, origin_seen *seen, void *owner)
 {
-    uint64_t now = now_us();
+    uint64_t now = clock_us(CLOCK_MONOTONIC);
 
     pthread_mutex_lock(&registry->lock);
     for (struct named *named = NULL;

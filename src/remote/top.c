@@ -3,6 +3,7 @@
  * however this ends but by SIGKILL. */
 #include "remote/top.h"
 
+#include "base/system/clock.h"
 #include "remote/remote_ask.h"
 #include "remote/top_frame.h"
 
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PERIOD_MS 1000
@@ -233,14 +233,6 @@ static int read_key(void)
 
 /* --- the loop ---------------------------------------------------------------------------- */
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool ask(const char *socket, struct page *json, struct page *why)
 {
     const struct remote_question question = {
@@ -272,8 +264,9 @@ static void show(const struct page *json, struct top_choice *choice)
 /* Until the next answer is due, or the operator leaves: false. */
 static bool serve_keys(const struct page *json, struct top_choice *choice, int64_t until_ms)
 {
-    while (!ended && now_ms() < until_ms) {
-        int key = is_readable((int)(until_ms - now_ms())) ? read_key() : -1;
+    while (!ended && (int64_t)clock_ms(CLOCK_MONOTONIC) < until_ms) {
+        int key =
+            is_readable((int)(until_ms - (int64_t)clock_ms(CLOCK_MONOTONIC))) ? read_key() : -1;
 
         if (key == 0 || (key > 0 && !obey(choice, key))) {
             return false;
@@ -297,7 +290,7 @@ static int watch(const char *socket, struct page *why)
     }
     do {
         show(&json, &choice);
-        if (!serve_keys(&json, &choice, now_ms() + PERIOD_MS)) {
+        if (!serve_keys(&json, &choice, (int64_t)clock_ms(CLOCK_MONOTONIC) + PERIOD_MS)) {
             break;
         }
         good = choice.is_paused || ask(socket, &json, why);

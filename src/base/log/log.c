@@ -3,6 +3,7 @@
  * that a reader of stderr who stalls (a full pipe, a slow journal) holds up no other thread. */
 #include "base/log/log.h"
 
+#include "base/system/clock.h"
 #include "base/system/wakeup.h"
 #include "base/system/machine.h"
 #include "base/text.h"
@@ -183,14 +184,6 @@ void log_sink_unlock(void)
     pthread_mutex_unlock(&sink_lock);
 }
 
-static uint64_t milliseconds_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* false: stderr failed, or took not all of the line by `deadline_ms`. A deadline that moves is
  * read again and again. */
 static bool write_line(struct bytes line, const _Atomic uint64_t *deadline_ms)
@@ -204,7 +197,7 @@ static bool write_line(struct bytes line, const _Atomic uint64_t *deadline_ms)
         if (written > 0) {
             line.at += written;
             line.length -= (size_t)written;
-        } else if (milliseconds_now() >= atomic_load(deadline_ms)) {
+        } else if (clock_ms(CLOCK_MONOTONIC) >= atomic_load(deadline_ms)) {
             return false;
         } else {
             sink_wait(&sink, CHECK_EVERY_MS);
@@ -215,7 +208,7 @@ static bool write_line(struct bytes line, const _Atomic uint64_t *deadline_ms)
 
 static void write_at_once(struct bytes line)
 {
-    _Atomic uint64_t deadline_ms = milliseconds_now() + DIRECT_WITHIN_MS;
+    _Atomic uint64_t deadline_ms = clock_ms(CLOCK_MONOTONIC) + DIRECT_WITHIN_MS;
 
     if (!write_line(line, &deadline_ms)) {
         atomic_fetch_add_explicit(&writer.queue.dropped, 1, memory_order_relaxed);
@@ -326,7 +319,7 @@ static bool lock_sink_in_time(void)
     const struct timespec pause = {0, LOCK_EVERY_MS * 1000000L};
 
     while (pthread_mutex_trylock(&sink_lock) != 0) {
-        if (milliseconds_now() >= atomic_load(&give_up_at_ms)) {
+        if (clock_ms(CLOCK_MONOTONIC) >= atomic_load(&give_up_at_ms)) {
             return false;
         }
         nanosleep(&pause, NULL);
@@ -402,7 +395,7 @@ void log_stop(void)
     if (!atomic_load(&writer.runs)) {
         return;
     }
-    atomic_store(&give_up_at_ms, milliseconds_now() + STOP_WITHIN_MS);
+    atomic_store(&give_up_at_ms, clock_ms(CLOCK_MONOTONIC) + STOP_WITHIN_MS);
     atomic_store_explicit(&writer.stop, true, memory_order_release);
     wakeup_send(&writer.wakeup);
     pthread_join(writer.thread, NULL);
@@ -412,10 +405,10 @@ void log_stop(void)
 void log_flush(unsigned timeout_ms)
 {
     const struct timespec pause = {0, 1000000};
-    uint64_t deadline_ms = milliseconds_now() + timeout_ms;
+    uint64_t deadline_ms = clock_ms(CLOCK_MONOTONIC) + timeout_ms;
 
     while (atomic_load(&writer.runs) && !log_queue_is_empty(&writer.queue) &&
-           milliseconds_now() < deadline_ms) {
+           clock_ms(CLOCK_MONOTONIC) < deadline_ms) {
         nanosleep(&pause, NULL);
     }
 }

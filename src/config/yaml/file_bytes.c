@@ -2,6 +2,7 @@
 /* Reads a file or a pipe as a whole, in bounded time and memory. */
 #include "config/yaml/file_bytes.h"
 
+#include "base/system/clock.h"
 #include "config/yaml/source_check.h"
 
 #include <errno.h>
@@ -10,16 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* false: nothing came in time. */
 static bool await_more(int file, int64_t until_ms)
@@ -27,7 +19,7 @@ static bool await_more(int file, int64_t until_ms)
     struct pollfd waits = {.fd = file, .events = POLLIN};
     int64_t left_ms;
 
-    while ((left_ms = until_ms - now_ms()) > 0) {
+    while ((left_ms = until_ms - (int64_t)clock_ms(CLOCK_MONOTONIC)) > 0) {
         if (poll(&waits, 1, (int)left_ms) != 0) {
             return true;
         }
@@ -39,7 +31,7 @@ static bool await_more(int file, int64_t until_ms)
  * after it sees what is too large. -1: errno says why; ETIMEDOUT: a pipe, and not all came. */
 static ssize_t read_all(int file, char *room, size_t size, uint32_t patience_ms)
 {
-    int64_t until_ms = now_ms() + patience_ms;
+    int64_t until_ms = (int64_t)clock_ms(CLOCK_MONOTONIC) + patience_ms;
     size_t length = 0;
 
     while (length < size) {

@@ -6,13 +6,13 @@
 #include "control/live/live.h"
 
 #include "base/list.h"
+#include "base/system/clock.h"
 #include "control/pages/connections.h"
 #include "control/endpoints.h"
 #include "control/live/live_history.h"
 #include "control/live/live_rows.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #define SECOND_MS 1000
 #define UPDATE_MS 50     /* after the sample of that second */
@@ -166,17 +166,10 @@ static void add_connections(struct live *live, struct page *page)
 
 /* --- updates ----------------------------------------------------------------------------- */
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void add_sample(const struct live *live, struct page *page)
 {
-    page_format(page, "{\"now_ms\":%llu,\"second\":%llu,\"sample\":{", (unsigned long long)now_ms(),
+    page_format(page, "{\"now_ms\":%llu,\"second\":%llu,\"sample\":{",
+                (unsigned long long)clock_ms(CLOCK_REALTIME),
                 (unsigned long long)live->history.count);
     live_history_add_last(&live->history, page);
     page_add_char(page, '}');

@@ -4,13 +4,13 @@
 #include "control/pages/metrics_families.h"
 
 #include "base/log/log.h"
+#include "base/system/clock.h"
 #include "base/system/machine.h"
 #include "control/pages/merged.h"
 #include "control/pages/metrics_text.h"
 #include "split/pin_table.h"
 
 #include <sys/resource.h>
-#include <time.h>
 
 /* --- one number each ----------------------------------------------------------------------- */
 
@@ -266,14 +266,11 @@ static void add_cpu(struct metrics_text *out)
 static void add_lag(struct metrics_text *out, const struct control_sources *sources,
                     uint32_t workers)
 {
-    struct timespec now;
+    const uint64_t now_us = clock_us(CLOCK_MONOTONIC);
     uint64_t longest = 0;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
     for (uint32_t worker = 0; worker < workers; worker++) {
-        uint64_t lag =
-            metrics_longest_lag(sources->metrics(sources->owner, worker),
-                                (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+        uint64_t lag = metrics_longest_lag(sources->metrics(sources->owner, worker), now_us);
 
         longest = lag > longest ? lag : longest;
     }

@@ -6,6 +6,7 @@
 #include "process/state/state_store.h"
 
 #include "base/log/log.h"
+#include "base/system/clock.h"
 #include "base/system/descriptor.h"
 #include "control/pages/readings.h"
 #include "exchange/maintenance.h"
@@ -20,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PINS_FILE "pins"
@@ -624,14 +624,6 @@ static void report_ramp(struct state_store *state_store, const struct ramp_event
     }
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void on_tick(void *owner)
 {
     struct state_store *state_store = owner;
@@ -643,11 +635,12 @@ static void on_tick(void *owner)
                     "its state says");
         stop_waiting(state_store);
     }
-    while (state_store->former < 0 &&
-           split_registry_tick(state_store->parts.splits, now_ms(), &cursor, &event)) {
+    while (
+        state_store->former < 0 &&
+        split_registry_tick(state_store->parts.splits, clock_ms(CLOCK_REALTIME), &cursor, &event)) {
         report_ramp(state_store, &event);
     }
-    rooms_tick(now_ms());
+    rooms_tick(clock_ms(CLOCK_REALTIME));
     keep(state_store, true, false);
     alarm_set(state_store->parts.loop, &state_store->tick, TICK_MS, on_tick, state_store);
 }

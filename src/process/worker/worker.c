@@ -13,7 +13,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TRIM_MS 2000
@@ -231,18 +230,9 @@ static void answer(struct worker *worker, bool ready)
     order->answer(order->owner, ready);
 }
 
-/* Of this thread: what others do meanwhile on its processor is no pause that we make. */
-static uint64_t cpu_us(void)
-{
-    struct timespec used;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return (uint64_t)used.tv_sec * 1000000 + (uint64_t)used.tv_nsec / 1000;
-}
-
 static void note_piece(struct worker_order *order, uint64_t began_us)
 {
-    uint32_t took_us = (uint32_t)(cpu_us() - began_us);
+    uint32_t took_us = (uint32_t)(loop_used_time() - began_us);
 
     if (took_us > order->longest_us) {
         order->longest_us = took_us;
@@ -280,7 +270,7 @@ static enum progress build_piece(struct worker *worker)
 static void go_on_preparing(void *owner)
 {
     struct worker *worker = owner;
-    uint64_t began_us = cpu_us();
+    uint64_t began_us = loop_used_time();
     enum progress progress;
 
     if (worker->order == NULL) {
@@ -288,7 +278,7 @@ static void go_on_preparing(void *owner)
     }
     do {
         progress = build_piece(worker);
-    } while (progress == BUILDS && cpu_us() < began_us + PREPARE_US);
+    } while (progress == BUILDS && loop_used_time() < began_us + PREPARE_US);
     note_piece(worker->order, began_us);
     if (progress != BUILDS) {
         answer(worker, progress == IS_READY);
@@ -302,7 +292,7 @@ static void on_prepare(void *owner)
     struct worker_order *order = owner;
     struct worker *worker = order->worker;
     struct staged *staged = &worker->staged;
-    uint64_t began_us = cpu_us();
+    uint64_t began_us = loop_used_time();
 
     worker->order = order;
     if (!worker->draining) {
@@ -326,7 +316,7 @@ static void on_commit(void *owner)
     struct staged *staged = &worker->staged;
 
     if (staged->generation != NULL) { /* NULL: it stops */
-        uint64_t began_us = cpu_us();
+        uint64_t began_us = loop_used_time();
 
         loop_read_clock(worker->worker_context.loop);
         metrics_staged_config_commit(&staged->metrics);
