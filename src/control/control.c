@@ -6,13 +6,13 @@
 
 #include "base/log/log.h"
 #include "base/system/machine.h"
+#include "base/system/thread.h"
 #include "client/client.h"
 #include "config/load.h"
 #include "control/endpoints.h"
 #include "control/live/live.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -193,10 +193,7 @@ static bool listen_at(struct control *control, int *fd, enum control_listener in
 static void *run(void *owner)
 {
     struct control *control = owner;
-    sigset_t all;
 
-    sigfillset(&all); /* they are the main thread's */
-    pthread_sigmask(SIG_BLOCK, &all, NULL);
     machine_put_behind_others();
     loop_run(control->worker_context.loop);
     return NULL;
@@ -204,7 +201,7 @@ static void *run(void *owner)
 
 static bool start_thread(struct control *control)
 {
-    int error = pthread_create(&control->thread, NULL, run, control);
+    int error = thread_start(&control->thread, "control", run, control);
 
     if (error != 0) {
         log_error("cannot start the thread of the control interface: %s (the limit of threads is "
@@ -212,7 +209,6 @@ static bool start_thread(struct control *control)
                   strerror(error));
         return false;
     }
-    machine_name_thread(control->thread, "control");
     control->started = true;
     return true;
 }

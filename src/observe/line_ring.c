@@ -4,9 +4,9 @@
 
 #include "base/check.h"
 #include "base/system/machine.h"
+#include "base/system/thread.h"
 #include "base/system/wakeup.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -211,22 +211,12 @@ void line_rings_release(struct line_rings *rings)
     free(rings->rings);
 }
 
-/* Signals are for the main thread; SIGPIPE too must not end the process from here. */
 int line_rings_start(struct line_rings *rings, const char *name, void *(*run)(void *owner),
                      void *owner)
 {
-    sigset_t all;
-    sigset_t before;
-    int error;
+    int error = thread_start(&rings->thread, name, run, owner);
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&rings->thread, NULL, run, owner);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error == 0) {
-        machine_name_thread(rings->thread, name);
-        rings->has_thread = true;
-    }
+    rings->has_thread = error == 0;
     return error;
 }
 

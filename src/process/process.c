@@ -4,6 +4,7 @@
 #include "process/process.h"
 
 #include "base/log/log.h"
+#include "base/system/thread.h"
 #include "origin/origin_registry.h"
 #include "process/admin.h"
 #include "process/collector_tls.h"
@@ -130,7 +131,7 @@ static void await_workers(struct process *process)
     process->clean = true;
     admin_report_stopping(process->admin);
     reload_stop(process->reload);
-    process->has_joiner = pthread_create(&process->joiner, NULL, join_workers, process) == 0;
+    process->has_joiner = thread_start(&process->joiner, "joiner", join_workers, process) == 0;
     if (!process->has_joiner) {
         join_workers(process);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // SIGTERM and SIGINT finish what is in flight; a second one ends at once.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import test from 'node:test';
 import { through } from './lib/configs.mjs';
 import { adminIn, ask } from './lib/control.mjs';
@@ -47,6 +48,27 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT']) {
         assert.equal(gateway.exit.code, 0, gateway.stderr);
     });
 }
+
+test('no thread but the main one takes signals, while serving and while stopping', async (t) => {
+    const { origin, gateway, client } = await inFlight(t);
+    const folder = `/proc/${gateway.pid}/task`;
+    const ours = [1, 2, 3, 10, 12, 15].reduce((set, each) => set | 1n << BigInt(each - 1), 0n);
+    const others = () => fs.readdirSync(folder).filter((each) => Number(each) !== gateway.pid);
+    const check = () => {
+        for (const each of others()) {
+            const status = fs.readFileSync(`${folder}/${each}/status`, 'utf8');
+            assert.equal(BigInt(`0x${/^SigBlk:\s+(\w+)$/m.exec(status)[1]}`) & ours, ours, status);
+        }
+    };
+    const serving = others().length;
+    check();
+    gateway.signal('SIGTERM');
+    await until('the thread that waits for the workers', () => others().length > serving);
+    check();
+    origin.wires[0].ok('finished');
+    assert.equal((await client.answer()).text, 'finished');
+    await within('the exit', gateway.exited);
+});
 
 test('an answer on its way is finished, byte for byte', async (t) => {
     const origin = await rawOrigin(t, async (wire) => {

@@ -4,13 +4,12 @@
 #include "base/log/log.h"
 
 #include "base/system/clock.h"
+#include "base/system/thread.h"
 #include "base/system/wakeup.h"
-#include "base/system/machine.h"
 #include "base/text.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -365,26 +364,19 @@ void log_open(void)
     sink = sink_over_shared(STDERR_FILENO);
 }
 
-/* Signals are for the main thread; SIGPIPE too must not end the process from here. */
 bool log_start(void)
 {
-    sigset_t all;
-    sigset_t before;
     int error;
 
     log_queue_init(&writer.queue);
     atomic_store(&writer.stop, false);
     atomic_store(&give_up_at_ms, UINT64_MAX);
     writer.dropped_reported = 0;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&writer.thread, NULL, run_writer, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    error = thread_start(&writer.thread, "process-log", run_writer, NULL);
     if (error != 0) {
         errno = error;
         return false;
     }
-    machine_name_thread(writer.thread, "process-log");
     atomic_store_explicit(&writer.runs, true, memory_order_release);
     return true;
 }

@@ -105,7 +105,7 @@ struct signals *signals_watch(struct loop *loop, signal_came *came, void *owner)
     return signals;
 }
 
-/* Threads that started meanwhile do not block them: what comes to one of those is for nothing. */
+/* No other thread takes signals (base/system/thread): what comes from here on waits for the end. */
 void signals_free(struct signals **signals)
 {
     const struct sigaction action = {.sa_handler = SIG_DFL};

@@ -5,7 +5,7 @@
 #include "process/worker/worker.h"
 
 #include "base/log/log.h"
-#include "base/system/machine.h"
+#include "base/system/thread.h"
 #include "process/worker/pressure_watch.h"
 
 #include <errno.h>
@@ -608,14 +608,14 @@ static void *run(void *owner)
 bool worker_start(struct worker *worker)
 {
     char name[16];
-    int error = pthread_create(&worker->thread, NULL, run, worker);
+    int error;
 
+    snprintf(name, sizeof(name), "worker-%u", worker->index);
+    error = thread_start(&worker->thread, name, run, worker);
     if (error != 0) {
         errno = error;
         return false;
     }
-    snprintf(name, sizeof(name), "worker-%u", worker->index);
-    machine_name_thread(worker->thread, name);
     worker->started = true;
     return true;
 }
