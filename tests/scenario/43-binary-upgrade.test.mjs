@@ -376,3 +376,26 @@ test('a state file that cannot be read is told', async (t) => {
     assert.match(gateway.stderr, /cannot read .*\/changes: it is no regular file/);
     assert.match(gateway.stderr, /cannot read .*\/ramps: it is no regular file/);
 });
+
+test('a state file that cannot be read is kept aside, and not replaced by an empty one', async (t) => {
+    const before = { changes: `changes\n`, ramps: 'ramps\n', 'waiting-rooms': '1 0 0 shop\n', 'pin-secret': 'secret\n', pins: 'pins\n' };
+    const gateway = await startGateway(t, (folder) => {
+        for (const [name, text] of Object.entries(before)) {
+            // A link is not followed: what it leads to cannot be read by this name, whoever runs the test.
+            fs.writeFileSync(path.join(folder, `of-${name}`), text);
+            fs.symlinkSync(`of-${name}`, path.join(folder, name));
+        }
+        return splitting(folder);
+    });
+    const aside = (name) => fs.readdirSync(gateway.folder).filter((each) => each.startsWith(`${name}.unreadable-`));
+    await gateway.said(/\/changes is kept as .*\/changes\.unreadable-/);
+    await gateway.said(/\/ramps is kept as .*\/ramps\.unreadable-/);
+    assert.equal((await ctl(gateway, 'weight', 'shop', 'new=20')).code, 0);
+    await gateway.stop();
+    for (const [name, text] of Object.entries(before)) {
+        assert.match(gateway.stderr, new RegExp(`cannot read .*/${name}: .*; what it should hold is not in force.*let .user. read it`));
+        const found = [...aside(name), name].map((each) => fs.readFileSync(path.join(gateway.folder, each), 'utf8'));
+        assert.ok(found.includes(text), `${name}: ${found}`);
+    }
+    assert.match(fs.readFileSync(path.join(gateway.folder, 'changes'), 'utf8'), /shop.*2000/);
+});

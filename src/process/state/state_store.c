@@ -23,10 +23,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PINS_FILE "pins"
 #define PINS_KIND "pins" /* among the handover */
 #define RAMPS_KIND "ramps"
-#define SECRET_FILE "pin-secret"
 #define SECRET_FORM "turnpike-pins-1" /* changes with what the words of the table mean */
 #define SECRET_TEXT_MAX 64
 #define TICK_MS 1000
@@ -34,8 +32,9 @@
 #define DRAINED_WORD "drained"
 #define MAINTENANCE_WORD "maintenance"
 
-enum lines { RAMPS, CHANGES, ROOMS, LINES_COUNT };
-static const char *const lines_files[LINES_COUNT] = {"ramps", "changes", "waiting-rooms"};
+enum file { RAMPS, CHANGES, ROOMS, LINES_COUNT, PINS = LINES_COUNT, SECRET, FILE_COUNT };
+static const char *const file_names[FILE_COUNT] = {"ramps", "changes", "waiting-rooms", "pins",
+                                                   "pin-secret"};
 
 struct state_store {
     struct state_store_parts parts;
@@ -43,10 +42,11 @@ struct state_store {
     struct origin_registry *origins;
     bool began;
     bool retired;
-    char *kept[LINES_COUNT]; /* what stands in the file; NULL: not known */
-    bool pins_failed;        /* told once */
-    bool drops_pins;         /* what their file holds means nothing */
-    bool secret_kept;        /* its file holds the table's */
+    char *kept[LINES_COUNT];     /* what stands in the file; NULL: not known */
+    bool keep_aside[FILE_COUNT]; /* not read, and not to be lost by writing */
+    bool pins_failed;            /* told once */
+    bool drops_pins;             /* what their file holds means nothing */
+    bool secret_kept;            /* its file holds the table's */
 
     struct alarm tick;
     int successor[2]; /* the pipe to it: to read from, to write to; -1 */
@@ -82,51 +82,58 @@ static bool read_all(int file, char *to, size_t length)
     return true;
 }
 
-/* With a NUL behind it; empty where it is not there. NULL: not readable, which is told. */
-static char *read_file(const char *path, size_t *length)
+/* With a NUL behind it; empty where it is not there. NULL: not readable, and *why says why. */
+static char *read_file(const char *path, size_t *length, const char **why)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat facts;
     char *content = NULL;
 
     *length = 0;
-    if (file < 0 && errno == ENOENT) {
-        return strdup("");
-    }
     if (file < 0) {
-        log_error("cannot read %s: %s; what it should hold is not in force", path, strerror(errno));
-        return NULL;
+        *why = strerror(errno);
+        return errno == ENOENT ? strdup("") : NULL;
     }
     if (fstat(file, &facts) < 0 || !S_ISREG(facts.st_mode)) {
-        log_error("cannot read %s: it is no regular file; what it should hold is not in force",
-                  path);
+        *why = "it is no regular file";
     } else {
-        content = malloc((size_t)facts.st_size + 1);
+        content = calloc(1, (size_t)facts.st_size + 1);
         *length = (size_t)facts.st_size;
-    }
-    if (content != NULL && !read_all(file, content, *length)) {
-        log_error("cannot read %s: %s; what it should hold is not in force", path, strerror(errno));
-        free(content);
-        content = NULL;
-    }
-    if (content != NULL) {
-        content[*length] = '\0';
+        errno = content != NULL ? EIO : ENOMEM; /* EIO: it became shorter meanwhile */
+        if (content == NULL || !read_all(file, content, *length)) {
+            *why = strerror(errno);
+            free(content);
+            content = NULL;
+        }
     }
     close(file);
     return content;
 }
 
-static char *read_state(const struct state_store *state_store, const char *name, size_t *length)
+static char *path_of(const struct state_store *state_store, enum file which)
 {
-    char *path = state_directory_path(state_store->parts.state_directory, name);
-    char *content = path != NULL ? read_file(path, length) : NULL;
+    return state_directory_path(state_store->parts.state_directory, file_names[which]);
+}
 
+static char *read_state(struct state_store *state_store, enum file which, size_t *length)
+{
+    char *path = path_of(state_store, which);
+    const char *why = "out of memory";
+    char *content = path != NULL ? read_file(path, length, &why) : NULL;
+
+    if (content == NULL) {
+        log_error(
+            "cannot read %s: %s; what it should hold is not in force. It is kept under another "
+            "name; let `user` read it, put it back while no process runs, and start again",
+            path != NULL ? path : file_names[which], why);
+        state_store->keep_aside[which] = true;
+    }
     free(path);
     return content;
 }
 
 /* Has `take` read the lines that were kept, in a copy that it may cut. false: out of memory. */
-static bool restore_lines(struct state_store *state_store, enum lines which,
+static bool restore_lines(struct state_store *state_store, enum file which,
                           bool (*take)(struct state_store *state_store, char *text))
 {
     char *text = state_store->kept[which] != NULL ? strdup(state_store->kept[which]) : NULL;
@@ -185,10 +192,10 @@ static void secret_text(const struct state_store *state_store, char text[SECRET_
              (unsigned long long)secret.first, (unsigned long long)secret.second);
 }
 
-static bool read_secret(const struct state_store *state_store, struct siphash_key *secret)
+static bool read_secret(struct state_store *state_store, struct siphash_key *secret)
 {
     size_t length;
-    char *text = read_state(state_store, SECRET_FILE, &length);
+    char *text = read_state(state_store, SECRET, &length);
     unsigned long long first = 0;
     unsigned long long second = 0;
     int end = 0;
@@ -206,9 +213,10 @@ static void restore_pins(struct state_store *state_store)
 {
     struct siphash_key secret;
     size_t length;
-    char *pins = read_state(state_store, PINS_FILE, &length);
+    char *pins = read_state(state_store, PINS, &length);
     bool good = read_secret(state_store, &secret);
 
+    state_store->keep_aside[PINS] |= state_store->keep_aside[SECRET];
     if (good) {
         pin_table_set_secret(pins_of(state_store), &secret);
         state_store->secret_kept = true;
@@ -235,7 +243,7 @@ static bool restore(struct state_store *state_store, struct handover *handover)
     for (int i = 0; i < LINES_COUNT; i++) {
         size_t length;
 
-        state_store->kept[i] = read_state(state_store, lines_files[i], &length);
+        state_store->kept[i] = read_state(state_store, (enum file)i, &length);
     }
     return restore_lines(state_store, ROOMS, take_rooms) &&
            restore_lines(state_store, RAMPS, take_ramps) &&
@@ -321,15 +329,39 @@ void state_store_restore_drains(struct state_store *state_store, struct origin_r
 
 /* --- writing ------------------------------------------------------------------------------ */
 
-static bool write_state(struct state_store *state_store, const char *name, struct bytes content)
+/* Before the first write. false, with errno: it still stands in the way. */
+static bool keep_aside(struct state_store *state_store, enum file which)
 {
-    return state_directory_write(state_store->parts.state_directory, name, content);
+    char *path = path_of(state_store, which);
+    char *aside = NULL;
+    bool done = path != NULL &&
+                asprintf(&aside, "%s.unreadable-%lld", path, (long long)time(NULL)) >= 0 &&
+                (rename(path, aside) == 0 || errno == ENOENT);
+
+    if (done) {
+        log_warning("%s is kept as %s", path, aside);
+        state_store->keep_aside[which] = false;
+    }
+    free(aside);
+    free(path);
+    return done;
+}
+
+static bool may_replace(struct state_store *state_store, enum file which)
+{
+    return !state_store->keep_aside[which] || keep_aside(state_store, which);
+}
+
+static bool write_state(struct state_store *state_store, enum file which, struct bytes content)
+{
+    return may_replace(state_store, which) &&
+           state_directory_write(state_store->parts.state_directory, file_names[which], content);
 }
 
 /* What `put` says the file should hold, if it is another text than what stands there. Such texts are few
  * and short, and say best whether anything has changed. 0, or an error, which is told, and the next tick
  * tries again. */
-static int keep_lines(struct state_store *state_store, enum lines which,
+static int keep_lines(struct state_store *state_store, enum file which,
                       void (*put)(struct state_store *state_store, struct page *text))
 {
     char **kept = &state_store->kept[which];
@@ -341,7 +373,7 @@ static int keep_lines(struct state_store *state_store, enum lines which,
     if (text.failed) {
         failure = ENOMEM;
     } else if (*kept == NULL || strcmp(text.at, *kept) != 0) {
-        failure = write_state(state_store, lines_files[which], bytes_of(text.at)) ? 0 : errno;
+        failure = write_state(state_store, which, bytes_of(text.at)) ? 0 : errno;
         free(*kept);
         *kept = failure == 0 ? strdup(text.at) : NULL;
     }
@@ -448,7 +480,7 @@ static bool keep_secret(struct state_store *state_store)
 
     if (!state_store->secret_kept) {
         secret_text(state_store, text);
-        state_store->secret_kept = write_state(state_store, SECRET_FILE, bytes_of(text));
+        state_store->secret_kept = write_state(state_store, SECRET, bytes_of(text));
     }
     return state_store->secret_kept;
 }
@@ -492,14 +524,14 @@ static void keep_pins(struct state_store *state_store, bool lasting)
     if (!pin_table_take_changed(pins_of(state_store), &cursor, &piece)) {
         return;
     }
-    path = state_directory_path(state_store->parts.state_directory, PINS_FILE);
-    if (path != NULL && keep_secret(state_store) &&
+    path = path_of(state_store, PINS);
+    if (path != NULL && may_replace(state_store, PINS) && keep_secret(state_store) &&
         write_pieces(state_store, path, &piece, lasting)) {
         state_store->pins_failed = false;
     } else {
         pin_table_give_back(pins_of(state_store), &piece);
         if (!state_store->pins_failed) {
-            log_warning("cannot write %s/" PINS_FILE ": %s; the arms of idempotency keys would not "
+            log_warning("cannot write %s/pins: %s; the arms of idempotency keys would not "
                         "outlive a crash; free the disk, or let `user` write there",
                         state_store->parts.state_directory, strerror(errno));
         }
