@@ -96,7 +96,7 @@ options_that_are_gone() {
     grep -oE '^    \{"[a-z-]+"' src/main.c | tr -d ' {"' | sed 's/^/--/' >>"$fresh/commands"
     awk '
         function known(path) {
-            return path in option || path in part || path in value || path ~ /^(user_agent|tls\.client)\./
+            return path in option || path in part || path in value || path ~ /^(user_agent|tls\.(client|protocol))\.|^tls\.(cipher|resumed)$/
         }
         # YAML: each key below the keys that enclose it.
         function read_yaml(text,    depth, path, key, at) {

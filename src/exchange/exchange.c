@@ -156,7 +156,7 @@ static void open_registries(struct exchange *exchange, size_t bytes_read, uint32
     exchange->generation = generation_ref(context->generation);
     exchange->start_us = loop_now(context->worker_context->loop) - head_us;
     outcome->start_realtime_us = loop_realtime(context->worker_context->loop) - head_us;
-    outcome->head_us = head_us > 0 ? head_us : 1; /* 0 would say that it was not reached */
+    outcome->head_us = head_us;
     outcome->bytes_in = bytes_read;
     exchange->client.listener = exchange->client.facts->listener;
     exchange->client.listener_index = exchange->client.facts->listener_index;

@@ -81,7 +81,7 @@ struct outcome {
     uint64_t start_realtime_us;
     uint64_t bytes_in;     /* of the request, head and body, as read from the client */
     uint64_t bytes_out;    /* of the answer, head and body, as written to the client */
-    uint32_t head_us;      /* request head read (counted from its first byte) */
+    uint32_t head_us;      /* from the first byte of the head to its last; 0: one read brought it */
     uint16_t status;       /* 0: none was sent */
     uint16_t error_status; /* of an error of the gateway's own that was sent as a gRPC status: what
                               it would have been in HTTP; 0: there was none */

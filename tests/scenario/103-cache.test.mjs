@@ -245,7 +245,7 @@ test('answers from memory', async (t) => {
         assert.match(head.headers['cache-status'], /hit/);
         assert.equal(origin.requests.length, 2);
         const entry = await until('the line of the log', () => gateway.entries().find((each) => each['turnpike.cache'] === 'hit'));
-        assert.deepEqual(entry['turnpike.attempts'], []);
+        assert.equal(entry['turnpike.attempts'], undefined);
     });
 
     await t.test('HEAD goes to the origin by itself, and GET keeps its body', async (t) => {

@@ -34,7 +34,7 @@ test('retries stay below the share; the others fail at once', async (t) => {
     const attempts = origins[0].requests.length + origins[1].requests.length;
     assert.ok(attempts > 110 && attempts <= 120, `${attempts} attempts of 100 requests`);
     const entries = await gateway.logged(100);
-    assert.equal(entries.filter((each) => each['turnpike.attempts'].length === 2).length, attempts - 100);
+    assert.equal(entries.filter((each) => each['turnpike.attempts']?.length === 2).length, attempts - 100);
     const metrics = await metricsOf(gateway);
     assert.equal(valueOf(metrics, 'turnpike_service_retries_total', { service: 'app' }), attempts - 100);
     assert.equal(valueOf(metrics, 'turnpike_service_retries_denied_total', { service: 'app' }), 200 - attempts);
@@ -106,7 +106,7 @@ test('an origin that closes soon is not trusted with a POST', async (t) => {
         assert.equal((await client.ask(POST)).status, 200);
     }
     const entries = await gateway.logged(6);
-    assert.ok(entries.every((each) => each['turnpike.attempts'][0].reused === false));
+    assert.ok(entries.every((each) => each['turnpike.attempts'][0].reused === undefined));
 });
 
 test('Keep-Alive: timeout= and max= are heeded', async (t) => {
