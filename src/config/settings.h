@@ -488,6 +488,8 @@ enum rate_limit_mode { RATE_LIMIT_ENFORCE, RATE_LIMIT_REPORT };
     "\"title\":\"Request cannot be satisfied as assigned quota has been exceeded\"," \
     "\"status\":429,\"violated-policies\":[\"" name "\"],\"request_id\":\""
 
+#define RATE_LIMIT_STATE(name) "\"" name "\";r=0;t="
+
 /* Requests of one route that have the same key. */
 struct rate_limit_settings {
     const char *name;
@@ -499,8 +501,9 @@ struct rate_limit_settings {
     enum rate_limit_mode mode;
     uint32_t scope;       /* whose count it is: a number for the names of the route and the limit */
     const char *sentence; /* for who is over it */
-    const char *policy;   /* RateLimit-Policy */
-    const char *problem;  /* RATE_LIMIT_PROBLEM */
+    struct bytes policy;  /* RateLimit-Policy */
+    struct bytes state;   /* RateLimit, up to the seconds */
+    struct bytes problem; /* RATE_LIMIT_PROBLEM */
 };
 
 struct ramp_step {

@@ -293,7 +293,7 @@ static void refuse_rate(struct exchange *exchange, const struct client_limits_se
 {
     char room[POLICY_MAX];
     struct text text = text_over(room, sizeof(room));
-    struct reply_quota quota = {.name = BYTES("requests"),
+    struct reply_quota quota = {.state = BYTES(RATE_LIMIT_STATE("requests")),
                                 .problem = BYTES(RATE_LIMIT_PROBLEM("requests")),
                                 .wait_ms = wait_ms,
                                 .sentence = "this client address sends more requests than it may"};

@@ -79,7 +79,7 @@ void client_registry_free(struct client_registry **registry)
     }
 }
 
-static uint64_t address_of(const struct ip *ip)
+uint64_t client_registry_address(const struct ip *ip)
 {
     uint64_t first;
     uint32_t v4;
@@ -210,7 +210,7 @@ bool client_registry_enter(struct client_registry *registry, const struct ip *ip
                            const struct client_limits_settings *limits, uint64_t now_us,
                            bool is_new, client_slot *slot)
 {
-    uint64_t address = address_of(ip);
+    uint64_t address = client_registry_address(ip);
 
     *slot = 0;
     if (ip_is_none(ip)) {
@@ -245,7 +245,7 @@ bool client_registry_request(struct client_registry *registry, const struct ip *
                              const struct client_limits_settings *limits, uint64_t now_us,
                              uint64_t *wait_ms)
 {
-    uint64_t address = address_of(ip);
+    uint64_t address = client_registry_address(ip);
     uint64_t wait_ns = 0;
     struct set *set;
     struct entry *entry;
@@ -309,7 +309,7 @@ void client_registry_give_back(struct client_registry *registry, uint64_t key,
 
 uint32_t client_registry_connections(struct client_registry *registry, const struct ip *ip)
 {
-    uint64_t address = address_of(ip);
+    uint64_t address = client_registry_address(ip);
     struct set *set = set_of(registry, address, 0);
     uint32_t count = 0;
 

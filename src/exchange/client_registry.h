@@ -42,6 +42,8 @@ struct client_rate {
     uint64_t each_ns; /* what one request takes */
     uint32_t burst;   /* at least 1 */
 };
+/* The number of a client's address, of an IPv6 one that of its first 64 bits; never 0. */
+uint64_t client_registry_address(const struct ip *ip);
 /* A number for a value, and what was hashed before it (0 at first); who does not know this process's
  * secret cannot choose values that share one. */
 uint64_t client_registry_key(const struct client_registry *registry, uint64_t before,

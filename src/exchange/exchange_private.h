@@ -305,8 +305,8 @@ void reply_maintenance(struct exchange *exchange);
 void reply_waiting_room(struct exchange *exchange, const struct room_place *place);
 /* Which limit of a rate a request is over. */
 struct reply_quota {
-    struct bytes name;
     struct bytes policy;  /* RateLimit-Policy */
+    struct bytes state;   /* RateLimit, up to the seconds */
     struct bytes problem; /* problem+json, up to the request's id */
     uint64_t wait_ms;     /* until the next one may come */
     const char *sentence;

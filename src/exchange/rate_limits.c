@@ -32,7 +32,7 @@ static bool part_of_key(const struct exchange *exchange, const struct request_so
 {
     const struct http_request *request = &exchange->request;
     const struct tls_facts *tls = exchange->client.facts->tls;
-    uint64_t customer = ip_customer(&exchange->client.ip);
+    uint64_t address = client_registry_address(&exchange->client.ip);
     struct bytes path;
     unsigned marks;
 
@@ -48,8 +48,8 @@ static bool part_of_key(const struct exchange *exchange, const struct request_so
         *value = tls->client->subject;
         return value->length > 0;
     case SOURCE_CLIENT_ADDRESS:
-        memcpy(room, &customer, sizeof(customer)); /* as text it would only be longer */
-        *value = (struct bytes){room, sizeof(customer)};
+        memcpy(room, &address, sizeof(address)); /* as text it would only be longer */
+        *value = (struct bytes){room, sizeof(address)};
         return !ip_is_none(&exchange->client.ip);
     default:
         return request_source_value(source, request, &exchange->client.ip, room, value);
@@ -58,8 +58,9 @@ static bool part_of_key(const struct exchange *exchange, const struct request_so
 
 /* false: the request lacks a part of it. Not inlined: its room would lie on the stack of every
  * request. */
-static __attribute__((noinline)) bool key_of(const struct exchange *exchange,
-                                             const struct rate_limit_settings *limit, uint64_t *key)
+static __attribute__((noinline)) bool hashed_key_of(const struct exchange *exchange,
+                                                    const struct rate_limit_settings *limit,
+                                                    uint64_t *key)
 {
     char room[PATH_MOST];
     struct bytes value;
@@ -72,6 +73,17 @@ static __attribute__((noinline)) bool key_of(const struct exchange *exchange,
         *key = client_registry_key(exchange->context->clients, *key, value);
     }
     return true;
+}
+
+/* An address alone is a number already, and no two of them share it. */
+static bool key_of(const struct exchange *exchange, const struct rate_limit_settings *limit,
+                   uint64_t *key)
+{
+    if (limit->key_count == 1 && limit->key[0].kind == SOURCE_CLIENT_ADDRESS) {
+        *key = client_registry_address(&exchange->client.ip);
+        return !ip_is_none(&exchange->client.ip);
+    }
+    return hashed_key_of(exchange, limit, key);
 }
 
 static struct client_rate rate_of(const struct rate_limit_settings *limit)
@@ -97,9 +109,9 @@ static void give_back(struct exchange *exchange, const uint64_t *taken, uint32_t
 static void refuse(struct exchange *exchange, const struct rate_limit_settings *limit,
                    uint64_t wait_ns)
 {
-    const struct reply_quota quota = {
-        bytes_of(limit->name), bytes_of(limit->policy), bytes_of(limit->problem),
-        (wait_ns + NS_A_MILLISECOND - 1) / NS_A_MILLISECOND, limit->sentence};
+    const struct reply_quota quota = {limit->policy, limit->state, limit->problem,
+                                      (wait_ns + NS_A_MILLISECOND - 1) / NS_A_MILLISECOND,
+                                      limit->sentence};
 
     metrics_note(exchange->context->metrics, METRICS_REQUEST_OVER_LIMIT);
     reply_over_limit(exchange, &quota);

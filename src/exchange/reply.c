@@ -545,9 +545,7 @@ static void add_rate_limit(struct refusal *refusal, const struct reply_quota *qu
     const char *from = text->at;
 
     add_refusal_field(refusal, BYTES("RateLimit-Policy"), quota->policy);
-    text_add_char(text, '"');
-    text_add_bytes(text, quota->name);
-    text_add_literal(text, "\";r=0;t=");
+    text_add_bytes(text, quota->state);
     text_add_number(text, wait_s);
     add_refusal_field(refusal, BYTES("RateLimit"), text_since(text, from));
 }

@@ -41,9 +41,10 @@ static void write_texts(struct reading *reading, struct rate_limit_settings *lim
 
     limit->sentence =
         arena_format(reading->arena, "more requests than rate limit %s allows", limit->name);
-    limit->policy = arena_format(reading->arena, "\"%s\";q=%u;w=%llu", limit->name, limit->burst,
-                                 (unsigned long long)window_s);
-    limit->problem = arena_format(reading->arena, RATE_LIMIT_PROBLEM("%s"), limit->name);
+    limit->policy = bytes_of(arena_format(reading->arena, "\"%s\";q=%u;w=%llu", limit->name,
+                                          limit->burst, (unsigned long long)window_s));
+    limit->state = bytes_of(arena_format(reading->arena, RATE_LIMIT_STATE("%s"), limit->name));
+    limit->problem = bytes_of(arena_format(reading->arena, RATE_LIMIT_PROBLEM("%s"), limit->name));
 }
 
 void config_read_rate_limit(struct reading *reading, const struct node *node, void *at)
