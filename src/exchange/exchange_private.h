@@ -18,7 +18,7 @@
 #define VIA_VERSIONS (HTTP_2 + 1)
 #define VIA_TEXT_MAX 80 /* "1.1 " and the name, which the schema bounds */
 
-#define PROBLEMS_KEPT 8
+#define PROBLEMS_KEPT 8 /* a power of two */
 #define PROBLEM_BYTES 704
 
 /* What the error of one status, error, sentence and delivery says (reply.c). */
@@ -26,8 +26,8 @@ struct problem {
     uint16_t status; /* 0: none */
     enum origin_delivery delivery;
     const char *error;
-    struct bytes detail; /* these three point into `text` */
-    struct bytes proxy_status;
+    const char *detail;
+    struct bytes proxy_status; /* it and `body` point into `text` */
     struct bytes body;
     char text[PROBLEM_BYTES];
 };

@@ -116,7 +116,7 @@ static void begin_page(const struct exchange *exchange, struct forward_page *pag
 /* What an error says in every answer that tells of it: Proxy-Status (RFC 9209), and the
  * problem+json (RFC 9457) up to the request's id. A gateway under overload says the same again and
  * again, so that the text is made once and copied from then on: a slot for each kind of refusal,
- * found by its length and status; two that meet there take turns. */
+ * found by its sentence and status; two that meet there take turns. */
 
 /* The sentence and, behind it, the fault that it speaks of. */
 static struct bytes write_detail(const struct exchange *exchange, struct text *text,
@@ -164,43 +164,40 @@ static void begin_problem(const struct exchange *exchange, struct text *text, ui
     text_add_literal(text, "\",\"request_id\":\"");
 }
 
-static bool make_problem(const struct exchange *exchange, struct problem *problem,
-                         struct bytes detail)
+static bool make_problem(const struct exchange *exchange, struct problem *problem)
 {
     struct text text = text_over(problem->text, sizeof(problem->text));
-    const char *from = text.at;
+    const char *from;
 
-    text_add_bytes(&text, detail);
-    problem->detail = text_since(&text, from);
-    problem->proxy_status = write_proxy_status(exchange, &text, problem->error, detail.at);
+    problem->proxy_status = write_proxy_status(exchange, &text, problem->error, problem->detail);
     from = text.at;
-    begin_problem(exchange, &text, problem->status, problem->error, detail.at);
+    begin_problem(exchange, &text, problem->status, problem->error, problem->detail);
     problem->body = text_since(&text, from);
     return !text.overflowed;
 }
 
-/* The text made beforehand, which stays until the next reload. NULL: it has to be written for this
- * exchange alone. `error` and `detail` are plain text: no quotes, backslashes or control
- * characters. The sentence is compared letter by letter: one of the settings' may lie where another
- * one lay. */
+/* The text made beforehand, which stays until the next reload, and no longer than its sentence, which
+ * is found by its address. NULL: it has to be written for this exchange alone. `error` and `detail`
+ * are plain text: no quotes, backslashes or control characters. */
 static const struct problem *find_problem(const struct exchange *exchange, uint16_t status,
                                           const char *error, const char *detail)
 {
     struct exchange_context *context = exchange->context;
-    struct bytes sentence = bytes_of(detail);
-    struct problem *problem = &context->problems[(sentence.length + status) % PROBLEMS_KEPT];
+    uint64_t mixed = ((uintptr_t)detail + status) * 0x9e3779b97f4a7c15u;
+    struct problem *problem = &context->problems[mixed >> 32 & (PROBLEMS_KEPT - 1)];
 
     if (exchange->outcome.fault != NULL || exchange->generation != context->generation) {
         return NULL;
     }
-    if (problem->status == status && problem->error == error &&
-        problem->delivery == exchange->delivery && bytes_equal(problem->detail, sentence)) {
+    if (problem->status == status && problem->error == error && problem->detail == detail &&
+        problem->delivery == exchange->delivery) {
         return problem;
     }
     problem->status = status;
     problem->error = error;
+    problem->detail = detail;
     problem->delivery = exchange->delivery;
-    if (!make_problem(exchange, problem, sentence)) {
+    if (!make_problem(exchange, problem)) {
         problem->status = 0;
         return NULL;
     }
