@@ -161,8 +161,13 @@ static bool may_try_again(const struct exchange *exchange, const struct retry_fa
 /* There is no answer yet. */
 static void consider_retry(struct attempt *attempt, enum origin_failure failure)
 {
-    const struct retry_facts facts = facts_of(attempt, failure);
+    struct retry_facts facts;
 
+    if (!origin_failures[failure].is_worth_another) { /* a full line, say: many at once */
+        fail_for_good(attempt, failure);
+        return;
+    }
+    facts = facts_of(attempt, failure);
     if (may_try_again(attempt->exchange, &facts)) {
         try_again(attempt->exchange, &facts);
     } else {
