@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define LOOK_US 100000
-#define LOOK_LONG_US 1000000 /* without an answer: tells of an outage, not of rates */
+#define LOOK_LONG_US 1000000 /* without an answer: may be an outage, which tells nothing of rates */
 #define RATE_STEP 4          /* a look counts for a quarter */
 #define KEPT_LONG 2 /* times as long as an outage the shares of before are kept after it, */
 #define KEPT_MOST_US 10000000 /* at the most */
@@ -26,17 +26,19 @@ static uint32_t base_ms(const struct adaptive *adaptive)
 /* --- looks: ten a second ------------------------------------------------------------------- */
 
 /* The shortest wait shows a standing queue, whatever bursts there were. */
-static void look_at_class(struct adaptive *adaptive, unsigned class, uint64_t since_us)
+static void look_at_class(struct adaptive *adaptive, unsigned class, uint64_t since_us,
+                          bool tells_rates)
 {
     uint32_t answers = atomic_exchange_explicit(&adaptive->answers[class], 0, memory_order_relaxed);
     uint32_t shortest =
         atomic_exchange_explicit(&adaptive->shortest_ms[class], 0, memory_order_relaxed);
-    uint32_t rate = (uint32_t)(answers * UINT64_C(1000000) / since_us);
-    uint32_t before = LOAD(adaptive->class_rates[class]);
+    uint64_t rate = answers * UINT64_C(1000000) / since_us;
+    uint64_t before = LOAD(adaptive->class_rates[class]);
     uint32_t target = base_ms(adaptive) / 2 > CROWDED_MS ? base_ms(adaptive) / 2 : CROWDED_MS;
 
-    if (since_us < LOOK_LONG_US) {
-        STORE(adaptive->class_rates[class], before - before / RATE_STEP + rate / RATE_STEP);
+    if (tells_rates) {
+        STORE(adaptive->class_rates[class],
+              (uint32_t)((before * (RATE_STEP - 1) + rate) / RATE_STEP));
     }
     STORE(adaptive->crowded[class],
           shortest > 0 ? shortest > target + 1 : LOAD(adaptive->waiting[class]) > 0);
@@ -53,13 +55,17 @@ static void look(struct adaptive *adaptive, uint64_t now_us)
 {
     const struct adaptive_limit *found = &adaptive->found;
     uint64_t since_us = now_us - adaptive->looked_us;
+    bool is_long = since_us >= LOOK_LONG_US;
+    bool tells_rates =
+        !is_long || adaptive->looked_long; /* one after the other: answers are rare */
 
     if (since_us < LOOK_US) {
         return;
     }
     adaptive->looked_us = now_us;
+    adaptive->looked_long = is_long;
     for (unsigned class = 0; class < PRIORITY_COUNT; class ++) {
-        look_at_class(adaptive, class, since_us);
+        look_at_class(adaptive, class, since_us, tells_rates);
     }
     if (now_us >= LOAD(adaptive->kept_until_us)) {
         end_keeping(adaptive);

@@ -33,6 +33,7 @@ struct adaptive {
 
     _Atomic bool busy; /* a worker writes what follows */
     bool begun;
+    bool looked_long; /* no answer came for long before that */
     uint64_t looked_us;
     uint64_t latest_us; /* of all workers' clocks, which are not read together */
     struct adaptive_limit found;

@@ -86,6 +86,32 @@ static void what_is_kept_after_an_outage_ends(void **state)
     assert_int_equal(adaptive_turns(&adaptive, PRIORITY_NORMAL, PRIORITY_BULK), 1);
 }
 
+/* One answer after such a time, so many times. */
+static void answer_each(struct adaptive *adaptive, uint64_t pause_us, unsigned times)
+{
+    for (unsigned i = 0; i < times; i++) {
+        uint64_t now_us = adaptive->latest_us + pause_us;
+
+        adaptive_note_answer(adaptive, PRIORITY_NORMAL,
+                             &(struct adaptive_sample){now_us - 40000, now_us, 1});
+    }
+}
+
+static void a_class_that_has_become_quiet_takes_no_share(void **state)
+{
+    static struct adaptive adaptive;
+    uint32_t busy;
+
+    (void)state;
+    answer_in_40_ms(&adaptive);
+    busy = atomic_load(&adaptive.class_rates[PRIORITY_NORMAL]);
+    assert_true(busy > 200);
+    answer_each(&adaptive, 5000000, 1); /* an outage: what was before it is asked for after it */
+    assert_int_equal(atomic_load(&adaptive.class_rates[PRIORITY_NORMAL]), busy);
+    answer_each(&adaptive, 2000000, 30);
+    assert_int_equal(atomic_load(&adaptive.class_rates[PRIORITY_NORMAL]), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -93,6 +119,7 @@ int main(void)
         cmocka_unit_test(places_below_the_limit_make_the_wait_longer),
         cmocka_unit_test(after_an_outage_a_class_has_its_share_of_before),
         cmocka_unit_test(what_is_kept_after_an_outage_ends),
+        cmocka_unit_test(a_class_that_has_become_quiet_takes_no_share),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
