@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { request } from './lib/client.mjs';
+import { adminIn, ctl } from './lib/control.mjs';
 import { runGateway, startGateway } from './lib/gateway.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -72,6 +73,23 @@ test('rate limits by key', async (t) => {
             seen.push(answer.status === 200 ? 200 : JSON.parse(answer.body)['violated-policies'][0]);
         }
         assert.deepEqual(seen, [200, 200, 'each', 'each', 200, 200, 'all']);
+    });
+
+    await t.test('of several that are exceeded the first in the list is named, and explain tells the policies', async (t) => {
+        const gateway = await startGateway(t, (folder) => route(`
+      - {name: hourly, key: client_address, requests: 2, window: 1h}
+      - {name: daily, key: client_address, requests: 2, window: 1d, burst: 2}
+      - {name: trial, key: client_address, requests: 1, window: 1d, mode: report}`, adminIn(folder)));
+        assert.deepEqual(await statuses(gateway, 2), [200, 200]);
+        const answer = await request(gateway);
+        assert.equal(answer.status, 429);
+        assert.equal(named(answer, 'ratelimit-policy'), '"hourly";q=2;w=3600');
+        assert.match(named(answer, 'ratelimit'), /^"hourly";r=0;t=[0-9]+$/);
+        assert.deepEqual(JSON.parse(answer.body)['violated-policies'], ['hourly']);
+        const { stdout } = await ctl(gateway, '--json', 'explain', 'GET http://a/');
+        const told = JSON.parse(stdout);
+        assert.equal(told.rate_limit_fields, 'draft-ietf-httpapi-ratelimit-headers-11');
+        assert.deepEqual(told.rate_limits.map((limit) => limit.ratelimit_policy), ['"hourly";q=2;w=3600', '"daily";q=2;w=86400', '"trial";q=1;w=86400']);
     });
 
     await t.test('nor has one that only reports', async (t) => {

@@ -1147,7 +1147,9 @@ static const struct option options[] = {
      .read = config_read_rate_limit,
      .expects = "a list such as [{key: client_address, requests: 100, window: 1m}]",
      .help = "Rates of requests by key, such as an API key or a user; each holds by itself, and "
-             "counts over all workers. More get 429 with RateLimit fields. 32 at most."},
+             "counts over all workers. More get 429 with RateLimit-Policy and RateLimit "
+             "(draft-ietf-httpapi-ratelimit-headers-11); of several limits the first in the list that is "
+             "exceeded is named. 32 at most."},
     {.path = "rate_limits.name", .places = PLACE_ROUTE, .type = OPTION_TEXT, .least = "1",
      .greatest = "64", .sample = "each-customer", FIELD(rate_limit_settings, name),
      .fits = config_is_name, .expects = "1 to 64 letters, digits and -_.",

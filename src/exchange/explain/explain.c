@@ -419,6 +419,7 @@ static void add_rate_limits(const struct route_settings *route, struct json *jso
     if (route->rate_limit_count == 0) {
         return;
     }
+    json_text(json, "rate_limit_fields", "draft-ietf-httpapi-ratelimit-headers-11");
     json_begin_list(json, "rate_limits");
     for (uint32_t i = 0; i < route->rate_limit_count; i++) {
         const struct rate_limit_settings *limit = &route->rate_limits[i];
@@ -429,6 +430,7 @@ static void add_rate_limits(const struct route_settings *route, struct json *jso
         json_number(json, "window_ms", limit->window);
         json_number(json, "burst", limit->burst);
         json_bytes(json, "mode", config_choice_word(PLACE_ROUTE, "rate_limits.mode", limit->mode));
+        json_bytes(json, "ratelimit_policy", limit->policy);
         json_end_object(json);
     }
     json_end_list(json);
