@@ -32,7 +32,6 @@ struct attempt {
     uint32_t sent_of_buffer;  /* bytes of that buffer sent already */
     struct buffer *send_from; /* of a body that is kept: where sending goes on; NULL: at the end */
     struct origin *origin;    /* NULL: none was fit */
-    struct timer patience;    /* waits for the origin's 100 (Continue) */
     struct outcome_attempt record;
     struct origin_request request;
 };

@@ -403,7 +403,7 @@ static void note_observed(struct exchange_context *context)
 
 static void on_patience_over(struct timer *timer)
 {
-    reply_continue(CONTAINER_OF(timer, struct attempt, patience)->exchange);
+    reply_continue(CONTAINER_OF(timer, struct attempt, request.timer)->exchange);
 }
 
 struct exchange_context *exchange_context_new(const struct exchange_lent *lent,

@@ -60,6 +60,7 @@ struct http_request {
     enum http_method method;
     enum http_version version;
     enum http_framing framing;
+    bool has_query;        /* "?" with nothing behind it differs from no "?" */
     bool keep_alive;       /* the client lets the connection stay (RFC 9112 section 9.3) */
     bool expects_continue; /* Expect: 100-continue */
     bool wants_upgrade;    /* Upgrade is present and named by Connection */
@@ -69,7 +70,6 @@ struct http_request {
     struct bytes path;      /* of target, as it came, without query; empty if the target was
                                "http://host?query" (it is then "?query" and needs a "/") */
     struct bytes query;     /* after '?', empty if none */
-    bool has_query;         /* "?" with nothing behind it differs from no "?" */
     struct bytes authority; /* host[:port], from absolute-form or Host; empty in HTTP/1.0 without */
     struct bytes host;      /* authority without port and without a trailing dot */
     struct http_headers headers;

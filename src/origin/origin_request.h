@@ -55,38 +55,38 @@ struct origin_request {
     const struct pool_settings *pool;
     const struct timeouts_settings *timeouts;
     const struct limits_settings *limits;
-    uint8_t lenient;         /* bits of enum http_leniency */
-    bool was_reset;          /* known after `failed`: the origin reset the connection */
-    bool stream_was_reset;   /* the same: it reset the request's stream, with: */
-    uint32_t reset_code;     /* of RFC 9113 section 7 */
-    const char *fault;       /* the same: what was not well-formed; NULL: nothing was */
+    const char *fault;       /* known after `failed`: what was not well-formed; NULL: nothing was */
     struct service *service; /* filled by service_pick; NULL: the result counts for no service */
-    enum http_method method;
-    bool replayable;      /* a failure can be tried again for free: no look before reuse */
-    enum reuse reuse;     /* which pooled connections will do */
-    bool unfinished;      /* its body is not whole yet */
-    bool is_grpc;         /* its answer is judged by origin_request_grpc_ended */
-    bool answer_ends;     /* with the bytes of this `body`, as far as its sender knows */
-    bool waits;           /* in line */
-    uint8_t priority;     /* enum priority: its place in line */
-    uint8_t part;         /* of the line: enum line_part */
-    uint32_t fair_key;    /* tells its client from others in line; 0: first come, first served */
-    uint32_t in_flight;   /* at the origin when it was given to it: adaptive.c */
-    uint64_t deadline_us; /* it is of no use after that; 0: there is no such time */
-    uint32_t mark;        /* of the turns in line: lines.c */
-    bool half_open;       /* filled by service_pick: it tries an ejected origin */
-    bool hurried;         /* and goes to another one if that is slow to answer */
-    uint64_t bound_us;    /* when it had its connection */
+    uint64_t deadline_us;    /* it is of no use after that; 0: there is no such time */
+    uint64_t bound_us;       /* when it had its connection */
     uint64_t half_open_waited_us; /* for the head of an answer half-open */
+    uint64_t slot_us;             /* when it took that of its origin */
+    uint64_t waits_from_us;       /* in line */
     struct origin_evidence evidence;
-    uint8_t moves;          /* to another address of the same name: sibling.c */
-    uint8_t slots;          /* taken of what limits requests: limits.c */
-    uint64_t slot_us;       /* when it took that of its origin */
-    bool service_slot;      /* and of its service's connections, for the one being opened */
-    uint64_t waits_from_us; /* in line */
-    struct line *line;      /* that it waits in; NULL: none, or that for a name */
+    struct line *line; /* that it waits in; NULL: none, or that for a name */
     struct link in_line;
-    struct timer wait_timer;
+    struct timer timer;  /* of its wait in line; once it is connected, its owner's */
+    uint32_t reset_code; /* of RFC 9113 section 7 */
+    uint32_t fair_key;   /* tells its client from others in line; 0: first come, first served */
+    uint32_t in_flight;  /* at the origin when it was given to it: adaptive.c */
+    uint32_t mark;       /* of the turns in line: lines.c */
+    enum http_method method : 8;
+    enum reuse reuse : 8;      /* which pooled connections will do */
+    uint8_t lenient;           /* bits of enum http_leniency */
+    uint8_t priority;          /* enum priority: its place in line */
+    uint8_t part;              /* of the line: enum line_part */
+    uint8_t moves;             /* to another address of the same name: sibling.c */
+    uint8_t slots;             /* taken of what limits requests: limits.c */
+    bool service_slot : 1;     /* and of its service's connections, for the one being opened */
+    bool was_reset : 1;        /* known after `failed`: the origin reset the connection */
+    bool stream_was_reset : 1; /* the same: it reset the request's stream, with reset_code */
+    bool replayable : 1;       /* a failure can be tried again for free: no look before reuse */
+    bool unfinished : 1;       /* its body is not whole yet */
+    bool is_grpc : 1;          /* its answer is judged by origin_request_grpc_ended */
+    bool answer_ends : 1;      /* with the bytes of this `body`, as far as its sender knows */
+    bool waits : 1;            /* in line */
+    bool half_open : 1;        /* filled by service_pick: it tries an ejected origin */
+    bool hurried : 1;          /* and goes to another one if that is slow to answer */
 };
 
 /* Fill events, owner, pool, timeouts, limits, method, priority, fair_key, unfinished, is_grpc, replayable and reuse first. `connected` or `failed`

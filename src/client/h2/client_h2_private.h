@@ -157,21 +157,21 @@ struct client_h2_stream {
     struct client_h2_body *body;     /* NULL: the request ended with its head */
     struct client_h2_answer *answer; /* NULL: has not begun */
     int32_t id;
-    bool length_known;
-    bool ended;        /* END_STREAM has come, or is not waited for */
-    bool reported_end; /* and its exchange knows */
-    bool closed;       /* the session knows it no more */
-    bool paused;       /* the exchange takes no more of the body now */
-    bool feeding;      /* inside exchange_body */
-    bool head_handed;  /* the final one */
-    bool answer_has_body;
-    bool answer_ended; /* all of it was offered */
-    bool end_written;  /* its last frame is in h2->out */
-    bool written;      /* and out of it */
-    bool is_small;     /* the answer, and known to be */
-    bool asks_tunnel;  /* an extended CONNECT: what follows its head is for the tunnel */
-    bool tunnels;      /* which stands */
-    bool reset;
+    bool length_known : 1;
+    bool ended : 1;        /* END_STREAM has come, or is not waited for */
+    bool reported_end : 1; /* and its exchange knows */
+    bool closed : 1;       /* the session knows it no more */
+    bool paused : 1;       /* the exchange takes no more of the body now */
+    bool feeding : 1;      /* inside exchange_body */
+    bool head_handed : 1;  /* the final one */
+    bool answer_has_body : 1;
+    bool answer_ended : 1; /* all of it was offered */
+    bool end_written : 1;  /* its last frame is in h2->out */
+    bool written : 1;      /* and out of it */
+    bool is_small : 1;     /* the answer, and known to be */
+    bool asks_tunnel : 1;  /* an extended CONNECT: what follows its head is for the tunnel */
+    bool tunnels : 1;      /* which stands */
+    bool reset : 1;
 };
 
 static inline struct client_context *client_h2_context(const struct client_h2 *h2)

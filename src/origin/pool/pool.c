@@ -120,7 +120,7 @@ static void note_left(struct origin_request *request)
     request->waits = false;
     TALLY_ADD(request->origin->tally.waiting, -1u);
     limits_give_place(request);
-    timer_clear(directory_of(request->origin)->wait_timers, &request->wait_timer);
+    timer_clear(directory_of(request->origin)->wait_timers, &request->timer);
 }
 
 static void leave_line(struct origin_request *request)
@@ -182,7 +182,7 @@ static bool enter_line(struct origin_request *request, enum origin_failure *fail
     request->waits = true;
     request->waits_from_us = loop_now(directory_of(origin)->worker_context->loop);
     TALLY_ADD(origin->tally.waiting, 1);
-    timer_set(directory_of(origin)->wait_timers, &request->wait_timer, limits_patience_ms(request));
+    timer_set(directory_of(origin)->wait_timers, &request->timer, limits_patience_ms(request));
     if (!origin_has_address(origin)) {
         name_wait_watch(origin);
     }
@@ -194,7 +194,7 @@ static bool enter_line(struct origin_request *request, enum origin_failure *fail
 
 void pool_wait_over(struct timer *timer)
 {
-    struct origin_request *request = CONTAINER_OF(timer, struct origin_request, wait_timer);
+    struct origin_request *request = CONTAINER_OF(timer, struct origin_request, timer);
 
     if (limits_waits_for_dial(request) && !pool_is_overdue(request)) {
         timer_set(directory_of(request->origin)->wait_timers, timer,

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 
 #define STREAMS 100
-#define IN_LINE_MOST 163000
-#define AT_ORIGIN_MOST 214000
+#define IN_LINE_MOST 155000
+#define AT_ORIGIN_MOST 206000
 #define FRAME_HEAD 9
 #define FRAME_HEADERS 1
 #define END_STREAM 1
