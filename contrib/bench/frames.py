@@ -2,7 +2,7 @@
 """Frames of HTTP/2, for the clients that are written here (RFC 9113 sections 4.1 and 6)."""
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING = 0, 1, 2, 3, 4, 6
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 2, 3, 4, 6, 7
 WINDOW_UPDATE, CONTINUATION = 8, 9
 END_STREAM, END_HEADERS, ACK = 1, 4, 1
 HEAD_BYTES = 9
