@@ -163,6 +163,84 @@ static void a_hundred_at_the_origin(void **state)
     assert_in_range(held, 1, AT_ORIGIN_MOST);
 }
 
+/* --- a client whose socket is full ----------------------------------------------------------- */
+
+/* SETTINGS with a window of 1 MiB, and WINDOW_UPDATE for all of the connection's. */
+#define WIDE \
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" \
+    "\0\0\6\4\0\0\0\0\0\0\4\0\x10\0\0" \
+    "\0\0\4\x8\0\0\0\0\0\x7f\0\0\0"
+#define LARGE 150000
+#define LARGE_STREAMS 32
+#define FRAME_DATA 0
+
+/* What a client has read: the ends of streams that came in it. */
+struct reader {
+    uint8_t head[FRAME_HEAD];
+    size_t head_length;
+    size_t left; /* of the frame */
+    size_t data;
+    unsigned ended;
+};
+
+static void read_frames(struct reader *reader, const uint8_t *at, size_t length)
+{
+    while (length > 0) {
+        size_t count = reader->left < length ? reader->left : length;
+
+        if (reader->left > 0) {
+            reader->data += reader->head[3] == FRAME_DATA ? count : 0;
+            reader->left -= count;
+            at += count;
+            length -= count;
+            continue;
+        }
+        reader->head[reader->head_length++] = *at++;
+        length--;
+        if (reader->head_length == FRAME_HEAD) {
+            reader->head_length = 0;
+            reader->left =
+                (size_t)reader->head[0] << 16 | (size_t)reader->head[1] << 8 | reader->head[2];
+            reader->ended += reader->head[3] == FRAME_DATA && (reader->head[4] & END_STREAM) != 0;
+        }
+    }
+}
+
+/* What the socket does not take now goes as the client reads, whatever flush was forgotten meanwhile. */
+static void a_full_socket_loses_no_flush(void **state)
+{
+    static char answer[128 + LARGE];
+    struct fixture *fixture = *state;
+    int head =
+        snprintf(answer, sizeof(answer), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LARGE);
+    struct reader reader = {.left = 0};
+    uint8_t frames[LARGE_STREAMS * 200];
+    uint8_t into[8192];
+    size_t length = 0;
+
+    memset(answer + head, 'x', LARGE);
+    fixture->origin.answer = answer;
+    far_end_release(&fixture->client);
+    gateway_connect_narrow(&fixture->gateway, &fixture->client);
+    transport_want(&fixture->client.transport, 0);
+    say(fixture, WIDE, sizeof(WIDE) - 1);
+    for (uint32_t i = 0; i < LARGE_STREAMS; i++) {
+        length += put_get(frames + length, 2 * i + 1);
+    }
+    say(fixture, frames, length);
+    fake_origin_await(&fixture->origin, LARGE_STREAMS);
+    stage_settle(&fixture->gateway.stage);
+    assert_true(connection_of(fixture)->h2->stream_count > 0);
+    for (int i = 0; i < 20000 && (reader.ended < LARGE_STREAMS || reader.left > 0); i++) {
+        ssize_t count = transport_read(&fixture->client.transport, into, sizeof(into));
+
+        read_frames(&reader, into, count > 0 ? (size_t)count : 0);
+        stage_settle(&fixture->gateway.stage);
+    }
+    assert_int_equal(reader.ended, LARGE_STREAMS);
+    assert_int_equal(reader.data, LARGE_STREAMS * LARGE);
+}
+
 #define TEST(name, set_up) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -170,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_hundred_in_line, set_up_narrow),
         TEST(a_hundred_at_the_origin, set_up),
+        TEST(a_full_socket_loses_no_flush, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
