@@ -66,16 +66,6 @@ static struct origin *ready_for(const struct origin_request *request)
                : NULL;
 }
 
-static void move_all(struct link *from, struct link *to)
-{
-    struct link *link;
-
-    while ((link = list_first(from)) != NULL) {
-        list_remove(link);
-        list_add_last(to, link);
-    }
-}
-
 /* What one of them does on its new way may end others: they leave whatever list they are in. One
  * service for which no other origin was found is not asked for its next request. */
 static void check_at_line(struct origin *origin)
@@ -83,11 +73,14 @@ static void check_at_line(struct origin *origin)
     const struct service *in_vain = NULL;
     struct link checked_at;
     struct link stays;
+    struct link *link;
     struct origin_request *request;
 
-    list_init(&checked_at);
+    if (!waits_for_name(origin)) {
+        return;
+    }
     list_init(&stays);
-    move_all(&origin->line, &checked_at);
+    list_take_all(&checked_at, &origin->line);
     while ((request = LIST_FIRST(&checked_at, struct origin_request, in_line)) != NULL) {
         struct origin *other = request->service != in_vain ? ready_for(request) : NULL;
 
@@ -100,28 +93,9 @@ static void check_at_line(struct origin *origin)
         pool_take(request);
         pool_move(request, other);
     }
-    move_all(&origin->line, &stays); /* who came meanwhile */
-    move_all(&stays, &origin->line);
-}
-
-static void check_at_all(void *owner)
-{
-    struct origin_directory *directory = owner;
-    struct link nameless;
-    struct origin *origin;
-
-    list_init(&nameless);
-    move_all(&directory->nameless, &nameless);
-    while ((origin = LIST_FIRST(&nameless, struct origin, nameless)) != NULL) {
-        list_remove(&origin->nameless);
-        origin->references++; /* what the requests do may let go of it */
-        if (waits_for_name(origin)) {
-            check_at_line(origin);
-        }
-        if (waits_for_name(origin)) {
-            name_wait_watch(origin);
-        }
-        origin_put(&origin);
+    while ((link = list_last(&stays)) != NULL) { /* before those that came meanwhile */
+        list_remove(link);
+        list_add_first(&origin->line, link);
     }
 }
 
@@ -144,8 +118,7 @@ void name_wait_leave(struct origin *origin, struct service *service)
     struct link line;
     struct origin_request *request;
 
-    list_init(&line);
-    move_all(&origin->line, &line);
+    list_take_all(&line, &origin->line);
     while ((request = LIST_FIRST(&line, struct origin_request, in_line)) != NULL) {
         list_remove(&request->in_line);
         list_add_last(&origin->line, &request->in_line);
@@ -193,17 +166,19 @@ static void attend(struct origin *origin, enum name_state state)
     }
 }
 
-void name_wait_answered(struct origin_directory *directory, const char *name, enum name_state state)
+/* DNS has answered for `name`; NULL: a while has gone by. */
+static void look_at_all(struct origin_directory *directory, const char *name, enum name_state state)
 {
     struct link nameless;
     struct origin *origin;
 
-    list_init(&nameless);
-    move_all(&directory->nameless, &nameless);
+    list_take_all(&nameless, &directory->nameless);
     while ((origin = LIST_FIRST(&nameless, struct origin, nameless)) != NULL) {
         list_remove(&origin->nameless);
         origin->references++; /* what the requests do may let go of it */
-        if (origin->stands_for != NULL && strcmp(origin->stands_for, name) == 0) {
+        if (name == NULL) {
+            check_at_line(origin);
+        } else if (origin->stands_for != NULL && strcmp(origin->stands_for, name) == 0) {
             attend(origin, state);
         }
         if (waits_for_name(origin)) {
@@ -211,6 +186,16 @@ void name_wait_answered(struct origin_directory *directory, const char *name, en
         }
         origin_put(&origin);
     }
+}
+
+static void check_at_all(void *owner)
+{
+    look_at_all(owner, NULL, NAME_RESOLVED);
+}
+
+void name_wait_answered(struct origin_directory *directory, const char *name, enum name_state state)
+{
+    look_at_all(directory, name, state);
     if (!list_is_empty(&directory->nameless)) {
         check_later(directory); /* answers to what was asked together come together, nearly */
     }
