@@ -68,24 +68,6 @@ static struct stall check_at_busy(const struct origin *origin)
     return stall;
 }
 
-/* Another one answers: it has done so lately, or all that it was given. So it is not the way to all
- * of them, nor we. */
-static bool another_goes_on(const struct service *service, const struct origin *origin)
-{
-    uint64_t now_us = origin_now(origin);
-
-    for (uint32_t i = 0; i < service->host_set.count; i++) {
-        const struct origin *other = service->host_set.origins[i];
-
-        if (other != origin && origin_entry_phase(other->entry) == ORIGIN_SERVES &&
-            other->answered_us > 0 &&
-            (other->unanswered == 0 || other->answered_us + limit_ms(service) * 1000 > now_us)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void on_check(void *owner);
 
 static struct origin_connection *hopeless_one(const struct origin *origin)
@@ -125,7 +107,8 @@ static void check_at(struct origin *origin)
         origin->stalled_us = 0;
     } else if (origin->stalled_us == 0) {
         origin->stalled_us = origin_now(origin);
-    } else if (another_goes_on(stall.service, origin)) {
+    } else if (service_another_answers(stall.service, origin, 0,
+                                       origin_now(origin) - limit_ms(stall.service) * 1000)) {
         snprintf(why, sizeof(why), "%u answers have stopped after their heads", stall.stalled);
         origin_eject(stall.service, origin, SLOW_ONCE_IS_FORGIVEN, why);
         origin->stalls = true;

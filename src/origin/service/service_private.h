@@ -89,6 +89,10 @@ void service_refresh(struct service *service, uint64_t now_us);
 /* Compares the origins: one that is much slower than the others, or has fallen silent, is
  * ejected. Every few picks. */
 void service_review(struct service *service, uint64_t now_us);
+/* Another one answers: it has done so since then, and lately or all that it was given. So it is not the
+ * way to all of them, nor we. */
+bool service_another_answers(const struct service *service, const struct origin *origin,
+                             uint64_t since_us, uint64_t lately_us);
 
 /* --- origin_ejection.c --- */
 

@@ -8,15 +8,14 @@
 
 #define SUSPECTED_MS 120 /* between the two times that an origin is found silent */
 
-/* Another one answers: it has done so lately, or all that it was given. */
-static bool another_answers(const struct service *service, const struct origin *origin,
-                            uint64_t lately_us)
+bool service_another_answers(const struct service *service, const struct origin *origin,
+                             uint64_t since_us, uint64_t lately_us)
 {
     for (uint32_t i = 0; i < service->host_set.count; i++) {
         const struct origin *other = service->host_set.origins[i];
 
         if (other != origin && origin_entry_phase(other->entry) == ORIGIN_SERVES &&
-            other->answered_us > origin->silent_us &&
+            other->answered_us > since_us &&
             (other->unanswered == 0 || other->answered_us > lately_us)) {
             return true;
         }
@@ -31,7 +30,7 @@ static bool is_silent(const struct service *service, const struct origin *origin
     uint64_t limit_us = service_slow_limit_us(service, fastest);
 
     return origin->unanswered >= ORIGIN_SILENT_REQUESTS && now_us - origin->silent_us > limit_us &&
-           another_answers(service, origin, now_us - limit_us / 2);
+           service_another_answers(service, origin, origin->silent_us, now_us - limit_us / 2);
 }
 
 static void stand_guard(struct origin *origin, struct service *service, uint32_t milliseconds);
