@@ -703,39 +703,19 @@ static bool on_report_who(void *stream, struct who *who)
     return transport_report_peer(&h1->connection->transport, &who->pid, &who->uid);
 }
 
-const struct client_stream_ops client_h1_ops = {
-    .send_interim = client_h1_send_interim,
-    .give_up_request = on_no_more_requests,
-    .retire = on_no_more_requests,
-    .send_head = client_h1_send_head,
-    .send_body = client_h1_send_body,
-    .room = client_h1_room,
-    .flush = client_h1_send_soon,
-    .end = client_h1_send_end,
-    .take_back = client_h1_take_back,
-    .abort = on_abort,
-    .want_body = on_want_body,
-    .begin_tunnel = on_begin_tunnel,
-    .report_peer = on_report_peer,
-    .report_who = on_report_who,
-    .over = on_over,
-};
+/* What begins an answer, and what its body goes through. */
+#define STREAM_OPS(head, body) \
+    { \
+        .send_interim = client_h1_send_interim, .give_up_request = on_no_more_requests, \
+        .retire = on_no_more_requests, .send_head = (head), .send_body = (body), \
+        .room = client_h1_room, .flush = client_h1_send_soon, .end = client_h1_send_end, \
+        .take_back = client_h1_take_back, .abort = on_abort, .want_body = on_want_body, \
+        .begin_tunnel = on_begin_tunnel, .report_peer = on_report_peer, \
+        .report_who = on_report_who, .over = on_over, \
+    }
+
+const struct client_stream_ops client_h1_ops = STREAM_OPS(client_h1_send_head, client_h1_send_body);
 
 /* The answer is a frame that no status and no body fit in. */
-const struct client_stream_ops client_h1_refusal_ops = {
-    .send_interim = client_h1_send_interim,
-    .give_up_request = on_no_more_requests,
-    .retire = on_no_more_requests,
-    .send_head = client_h1_send_h2_refusal,
-    .send_body = client_h1_send_nothing,
-    .room = client_h1_room,
-    .flush = client_h1_send_soon,
-    .end = client_h1_send_end,
-    .take_back = client_h1_take_back,
-    .abort = on_abort,
-    .want_body = on_want_body,
-    .begin_tunnel = on_begin_tunnel,
-    .report_peer = on_report_peer,
-    .report_who = on_report_who,
-    .over = on_over,
-};
+const struct client_stream_ops client_h1_refusal_ops =
+    STREAM_OPS(client_h1_send_h2_refusal, client_h1_send_nothing);
