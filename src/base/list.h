@@ -71,4 +71,10 @@ static inline struct link *list_last(struct link *head)
     for (type *name = LIST_FIRST(head, type, member); name != NULL; \
          name = LIST_ITEM(name->member.next, head, type, member))
 
+/* The present one may leave the list, and none but it. */
+#define LIST_EACH_LEAVING(type, name, head, member) \
+    for (type *name = LIST_FIRST(head, type, member), *name##_next = name; \
+         name != NULL && ((name##_next = LIST_ITEM(name->member.next, head, type, member)), true); \
+         name = name##_next)
+
 #endif

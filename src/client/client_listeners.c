@@ -174,13 +174,8 @@ static void forget_next(struct client_listener *listener)
 
 void client_context_abandon(struct client_context *context)
 {
-    struct link *next;
-
     forget_former(context);
-    for (struct link *link = context->listeners.next; link != &context->listeners; link = next) {
-        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
-
-        next = link->next;
+    LIST_EACH_LEAVING (struct client_listener, listener, &context->listeners, link) {
         forget_next(listener);
         if (listener->is_fresh) {
             listener_discard(&listener->listener);
@@ -222,12 +217,7 @@ static void take_next(struct client_listener *listener)
 
 void client_context_commit(struct client_context *context)
 {
-    struct link *next;
-
-    for (struct link *link = context->listeners.next; link != &context->listeners; link = next) {
-        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
-
-        next = link->next;
+    LIST_EACH_LEAVING (struct client_listener, listener, &context->listeners, link) {
         if (listener->next.settings != NULL) {
             take_next(listener);
         } else if (!listener->leaves) {
@@ -276,12 +266,8 @@ void client_listeners_forget(struct client_context *context)
 {
     uint64_t now_us = loop_now(loop_of(context));
     bool has_orphans = exchange_context_has_orphans(context->exchanges); /* which log its name */
-    struct link *next;
 
-    for (struct link *link = context->listeners.next; link != &context->listeners; link = next) {
-        struct client_listener *listener = CONTAINER_OF(link, struct client_listener, link);
-
-        next = link->next;
+    LIST_EACH_LEAVING (struct client_listener, listener, &context->listeners, link) {
         if (listener->leaves && listener->connections == 0 && !has_orphans &&
             now_us - listener->left_us > FORGET_MS * 1000u) {
             listener_end(listener);

@@ -525,10 +525,7 @@ void caching_over(struct exchange *exchange)
 {
     struct caching *caching = exchange->caching;
 
-    timer_clear(exchange->context->patiences, &caching->patience);
-    if (caching->waiter != NULL) {
-        cache_waiter_leave(&caching->waiter);
-    }
+    caching_leaves_queue(exchange);
     if (caching->flight != NULL && exchange->outcome.end == OUTCOME_ORIGIN_BROKE) {
         cache_flight_fail(&caching->flight, caching_now(exchange), patience_us(exchange));
     } else if (caching->flight != NULL) {

@@ -102,12 +102,7 @@ static bool take_note(struct origin_registry *registry, const char *label)
 /* Those of all addresses of this name. */
 static void forget_notes(struct origin_registry *registry, const char *name)
 {
-    struct link *next;
-
-    for (struct link *link = registry->drained.next; link != &registry->drained; link = next) {
-        struct drain_note *note = CONTAINER_OF(link, struct drain_note, link);
-
-        next = link->next;
+    LIST_EACH_LEAVING (struct drain_note, note, &registry->drained, link) {
         if (bytes_equal(origin_label_name(bytes_of(note->label)), bytes_of(name))) {
             drop_note(registry, note);
         }

@@ -338,19 +338,22 @@ static void report_waiting(struct client_h2 *h2)
     }
 }
 
+static void note_cut_of_streams(struct client_h2 *h2, enum cut_cause cause)
+{
+    LIST_EACH (struct client_h2_stream, stream, &h2->streams, link) {
+        if (stream->exchange != NULL) {
+            exchange_note_cut(stream->exchange, cause);
+        }
+    }
+}
+
 static void end_failed(struct client_h2 *h2)
 {
     struct client_connection *connection = h2->connection;
 
     if (h2->why != CUT_NONE) {
         metrics_note_cut(client_h2_context(h2)->metrics, h2->why);
-        for (struct link *link = h2->streams.next; link != &h2->streams; link = link->next) {
-            struct client_h2_stream *stream = CONTAINER_OF(link, struct client_h2_stream, link);
-
-            if (stream->exchange != NULL) {
-                exchange_note_cut(stream->exchange, h2->why);
-            }
-        }
+        note_cut_of_streams(h2, h2->why);
     }
     abandon_streams(h2, h2->why != CUT_NONE ? OUTCOME_CUT_BY_TIMEOUT : OUTCOME_REQUEST_BROKE);
     client_linger(connection);
@@ -555,16 +558,8 @@ static void ready(struct client_connection *connection, short what)
 
 static bool note_cut(struct client_connection *connection, enum cut_cause cause)
 {
-    struct client_h2 *h2 = connection->h2;
-
-    for (struct link *link = h2->streams.next; link != &h2->streams; link = link->next) {
-        struct client_h2_stream *stream = CONTAINER_OF(link, struct client_h2_stream, link);
-
-        if (stream->exchange != NULL) {
-            exchange_note_cut(stream->exchange, cause);
-        }
-    }
-    return h2->stream_count > 0 && h2->out.blocked;
+    note_cut_of_streams(connection->h2, cause);
+    return connection->h2->stream_count > 0 && connection->h2->out.blocked;
 }
 
 static size_t held(const struct client_connection *connection)
@@ -575,8 +570,8 @@ static size_t held(const struct client_connection *connection)
     if (h2->section != NULL) {
         held += sizeof(*h2->section) + h2->section->capacity;
     }
-    for (struct link *link = h2->streams.next; link != &h2->streams; link = link->next) {
-        held += client_h2_stream_held(CONTAINER_OF(link, struct client_h2_stream, link));
+    LIST_EACH (struct client_h2_stream, stream, &h2->streams, link) {
+        held += client_h2_stream_held(stream);
     }
     return held;
 }
@@ -605,9 +600,7 @@ static const char *route(const struct client_connection *connection)
 {
     const struct client_h2 *h2 = connection->h2;
 
-    for (struct link *link = h2->streams.next; link != &h2->streams; link = link->next) {
-        const struct client_h2_stream *stream = CONTAINER_OF(link, struct client_h2_stream, link);
-
+    LIST_EACH (const struct client_h2_stream, stream, &h2->streams, link) {
         if (stream->exchange != NULL) {
             return exchange_route(stream->exchange);
         }

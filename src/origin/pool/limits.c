@@ -625,10 +625,7 @@ static bool close_idle_of(struct origin *origin, const struct service_entry *ser
 static bool close_idle_of_service(struct origin_directory *directory,
                                   const struct service_entry *entry)
 {
-    for (struct link *link = directory->limited.next; link != &directory->limited;
-         link = link->next) {
-        struct service *service = CONTAINER_OF(link, struct service, limited);
-
+    LIST_EACH (struct service, service, &directory->limited, limited) {
         for (uint32_t i = 0; service->entry == entry && i < service->host_set.count; i++) {
             if (close_idle_of(service->host_set.origins[i], entry)) {
                 return true;

@@ -56,9 +56,7 @@ static struct line *line_new(struct origin *origin)
 /* Its own, or one that is empty. NULL: there is neither. */
 static struct line *find(const struct origin *origin, const struct service *service, bool own)
 {
-    for (struct link *link = origin->lines.next; link != &origin->lines; link = link->next) {
-        struct line *line = line_in(link);
-
+    LIST_EACH (struct line, line, &origin->lines, link) {
         if (own ? line->service == service : line->count == 0) {
             return line;
         }
@@ -176,8 +174,7 @@ static struct origin_request *first_of_class(const struct origin *origin, unsign
 {
     struct origin_request *later = NULL;
 
-    for (struct link *link = origin->lines.next; link != &origin->lines; link = link->next) {
-        struct line *line = line_in(link);
+    LIST_EACH (struct line, line, &origin->lines, link) {
         struct origin_request *request;
 
         if (line->count == 0 || (line->aside && !all)) {
@@ -270,9 +267,7 @@ void lines_note_served(struct origin_request *request)
 bool lines_let_pass(const struct origin *origin, const struct origin_request *request,
                     line_may_go *may_go)
 {
-    for (struct link *link = origin->lines.next; link != &origin->lines; link = link->next) {
-        struct line *line = line_in(link);
-
+    LIST_EACH (struct line, line, &origin->lines, link) {
         for (unsigned class = 0; line->service != request->service && class <= request->priority;
              class ++) {
             const struct origin_request *other = prompt_in(line, class);

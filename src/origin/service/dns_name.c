@@ -137,15 +137,11 @@ void dns_names_spread(void *owner)
 {
     struct origin_directory *directory = owner;
     struct dns_name *name;
-    struct link *next;
 
     if (directory->prober != NULL) {
         prober_follow_names(directory->prober);
     }
-    for (struct link *link = directory->named.next; link != &directory->named; link = next) {
-        struct service *service = CONTAINER_OF(link, struct service, named);
-
-        next = link->next;
+    LIST_EACH_LEAVING (struct service, service, &directory->named, named) {
         service_follow_names(service);
     }
     /* Held meanwhile: what requests do then may end the last service that names it. */
