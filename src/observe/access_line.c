@@ -231,56 +231,32 @@ static struct access_prefix *prefix_of(struct access_memory *memory, const struc
     return &memory->prefixes[mixed * 0x9e3779b97f4a7c15u >> 32 & (ACCESS_PREFIXES - 1)];
 }
 
-/* `text` has ACCESS_PREFIX_MAX. */
-static size_t write_prefix(char *text, const struct outcome *outcome, size_t *names_length)
-{
-    char *at = put_names(text, outcome);
-
-    *names_length = (size_t)(at - text);
-    if (outcome->origin != NULL) {
-        at = APPEND_LITERAL(at, ",\"turnpike.attempts\":[");
-        at = begin_attempt(at, outcome->origin);
-    }
-    CHECK(at <= text + ACCESS_PREFIX_MAX);
-    return (size_t)(at - text);
-}
-
-static void learn_prefix(struct access_prefix *prefix, const struct outcome *outcome,
-                         const char *text, size_t length, size_t names_length)
-{
-    prefix->listener = outcome->listener;
-    prefix->route = outcome->route;
-    prefix->service = outcome->service;
-    prefix->origin = outcome->origin;
-    prefix->names_length = names_length;
-    prefix->length = length <= sizeof(prefix->text) ? length : 0;
-    memcpy(prefix->text, text, prefix->length);
-}
-
-static char *put_new_prefix(char *at, const struct outcome *outcome, struct access_prefix *prefix)
-{
-    char text[ACCESS_PREFIX_MAX];
-    size_t names_length;
-    size_t length = write_prefix(text, outcome, &names_length);
-
-    learn_prefix(prefix, outcome, text, length, names_length);
-    length = outcome->attempts == 1 ? length : names_length;
-    memcpy(at, text, length);
-    return at + length;
-}
-
 /* The same few combinations come again and again: their text is kept. */
 static char *put_prefix(char *at, const struct outcome *outcome, struct access_memory *memory)
 {
     struct access_prefix *prefix = prefix_of(memory, outcome);
-    size_t length;
+    size_t length = outcome->attempts == 1 ? prefix->length : prefix->names_length;
+    char *names_end;
+    char *end;
 
-    if (!is_prefix_of(prefix, outcome)) {
-        return put_new_prefix(at, outcome, prefix);
+    if (is_prefix_of(prefix, outcome)) {
+        memcpy(at, prefix->text, length);
+        return at + length;
     }
-    length = outcome->attempts == 1 ? prefix->length : prefix->names_length;
-    memcpy(at, prefix->text, length);
-    return at + length;
+    names_end = end = put_names(at, outcome);
+    if (outcome->origin != NULL) {
+        end = APPEND_LITERAL(end, ",\"turnpike.attempts\":[");
+        end = begin_attempt(end, outcome->origin);
+    }
+    length = (size_t)(end - at);
+    prefix->listener = outcome->listener;
+    prefix->route = outcome->route;
+    prefix->service = outcome->service;
+    prefix->origin = outcome->origin;
+    prefix->names_length = (size_t)(names_end - at);
+    prefix->length = length <= sizeof(prefix->text) ? length : 0;
+    memcpy(prefix->text, at, prefix->length);
+    return outcome->attempts == 1 ? end : names_end;
 }
 
 static char *end_attempt(char *at, const struct outcome_attempt *attempt, uint16_t status)

@@ -12,7 +12,6 @@
 #define ACCESS_LINE_MAX (5440 + ACCESS_FIELDS_MAX * (ACCESS_FIELD_KEY_MAX + ACCESS_VALUE_MAX + 8))
 
 #define ACCESS_PREFIXES 256
-#define ACCESS_PREFIX_MAX 1200 /* with all names at their longest */
 #define ACCESS_PREFIX_KEPT 464 /* a longer one is written anew each time */
 #define ACCESS_FAILURES 32
 #define ACCESS_FAILURE_KEPT 344 /* a longer one is written anew each time */
