@@ -99,43 +99,47 @@ static void add_change(struct walk *walk, const struct node *before, const struc
 
 /* --- lists ------------------------------------------------------------------------------- */
 
-/* What an item is known by; the item's own text where it is one. */
-static struct bytes name_of(const struct node *item)
+/* What a member is known by: its key in a mapping, its name in a list, or its own text. */
+static struct bytes name_of(const struct node *parent, const struct node *member)
 {
     static const char *const names[] = {"name", "address", "cert", "weight", "to"};
 
-    if (item->kind == NODE_TEXT) {
-        return item->text;
+    if (parent->kind == NODE_MAP) {
+        return member->key->text;
+    }
+    if (member->kind == NODE_TEXT) {
+        return member->text;
     }
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        const struct node *name = config_node_child(item, names[i]);
+        const struct node *name = config_node_child(member, names[i]);
 
         if (name != NULL && name->kind == NODE_TEXT) {
             return name->text;
         }
     }
-    return item->kind == NODE_MAP && item->first != NULL ? item->first->key->text : BYTES("?");
+    return member->kind == NODE_MAP && member->first != NULL ? member->first->key->text
+                                                             : BYTES("?");
 }
 
 /* A plain value stands for a list of one. */
-static const struct node *first_of(const struct node *list)
+static const struct node *first_of(const struct node *parent)
 {
-    return list->kind == NODE_LIST ? list->first : list;
+    return parent->kind == NODE_TEXT ? parent : parent->first;
 }
 
-static const struct node *next_of(const struct node *list, const struct node *item)
+static const struct node *next_of(const struct node *parent, const struct node *member)
 {
-    return list->kind == NODE_LIST ? item->next : NULL;
+    return parent->kind == NODE_TEXT ? NULL : member->next;
 }
 
-static const struct node *item_named(const struct node *list, struct bytes name)
+static const struct node *member_named(const struct node *parent, struct bytes name)
 {
-    for (const struct node *item = first_of(list); item != NULL; item = next_of(list, item)) {
-        if (bytes_equal(name_of(item), name)) {
-            return item;
-        }
+    const struct node *member = first_of(parent);
+
+    while (member != NULL && !bytes_equal(name_of(parent, member), name)) {
+        member = next_of(parent, member);
     }
-    return NULL;
+    return member;
 }
 
 static void add_item(struct walk *walk, char mark, const struct node *item)
@@ -152,13 +156,13 @@ static bool is_in_order(const struct node *before, const struct node *now)
     const struct node *other = first_of(now);
 
     for (const struct node *item = first_of(before); item != NULL; item = next_of(before, item)) {
-        if (item_named(now, name_of(item)) == NULL) {
+        if (member_named(now, name_of(before, item)) == NULL) {
             continue;
         }
-        while (other != NULL && item_named(before, name_of(other)) == NULL) {
+        while (other != NULL && member_named(before, name_of(now, other)) == NULL) {
             other = next_of(now, other);
         }
-        if (other == NULL || !bytes_equal(name_of(item), name_of(other))) {
+        if (other == NULL || !bytes_equal(name_of(before, item), name_of(now, other))) {
             return false;
         }
         other = next_of(now, other);
@@ -169,8 +173,8 @@ static bool is_in_order(const struct node *before, const struct node *now)
 static void compare_lists(struct walk *walk, const struct node *before, const struct node *now)
 {
     for (const struct node *item = first_of(before); item != NULL; item = next_of(before, item)) {
-        struct bytes name = name_of(item);
-        const struct node *other = item_named(now, name);
+        struct bytes name = name_of(before, item);
+        const struct node *other = member_named(now, name);
         size_t length = walk->path.length;
 
         if (other == NULL) {
@@ -183,7 +187,7 @@ static void compare_lists(struct walk *walk, const struct node *before, const st
         walk->path.length = length;
     }
     for (const struct node *item = first_of(now); item != NULL; item = next_of(now, item)) {
-        if (item_named(before, name_of(item)) == NULL) {
+        if (member_named(before, name_of(now, item)) == NULL) {
             add_item(walk, '+', item);
         }
     }
@@ -193,17 +197,6 @@ static void compare_lists(struct walk *walk, const struct node *before, const st
 }
 
 /* --- mappings ---------------------------------------------------------------------------- */
-
-static const struct node *child_named(const struct node *map, struct bytes key)
-{
-    for (const struct node *member = map->kind == NODE_MAP ? map->first : NULL; member != NULL;
-         member = member->next) {
-        if (bytes_equal(member->key->text, key)) {
-            return member;
-        }
-    }
-    return NULL;
-}
 
 /* Options are joined by dots; names that the operator chose stand apart. */
 static char separator(const struct walk *walk)
@@ -224,32 +217,39 @@ static char separator(const struct walk *walk)
     return path.length == 0 ? '\0' : path.at[path.length - 1] == ':' ? ' ' : '.';
 }
 
-static size_t enter(struct walk *walk, struct bytes key)
+/* Objects by name: they are compared after the options, and only those that are there before and after. */
+static bool is_section(struct bytes key)
+{
+    return bytes_equal(key, BYTES("listeners")) || bytes_equal(key, BYTES("services")) ||
+           bytes_equal(key, BYTES("routes"));
+}
+
+/* Either may be absent. */
+static void compare_option(struct walk *walk, struct bytes key, const struct node *before,
+                           const struct node *now)
 {
     size_t length = walk->path.length;
     char between = separator(walk);
 
+    if (length == 0 && is_section(key)) {
+        return;
+    }
     if (between != '\0') {
         page_add_char(&walk->path, between);
     }
     page_add(&walk->path, key);
-    return length;
+    compare(walk, before, now);
+    walk->path.length = length;
 }
 
 static void compare_maps(struct walk *walk, const struct node *before, const struct node *now)
 {
     for (const struct node *member = before->first; member != NULL; member = member->next) {
-        size_t length = enter(walk, member->key->text);
-
-        compare(walk, member, child_named(now, member->key->text));
-        walk->path.length = length;
+        compare_option(walk, member->key->text, member, member_named(now, member->key->text));
     }
     for (const struct node *member = now->first; member != NULL; member = member->next) {
-        if (child_named(before, member->key->text) == NULL) {
-            size_t length = enter(walk, member->key->text);
-
-            compare(walk, NULL, member);
-            walk->path.length = length;
+        if (member_named(before, member->key->text) == NULL) {
+            compare_option(walk, member->key->text, NULL, member);
         }
     }
 }
@@ -281,60 +281,18 @@ static void compare(struct walk *walk, const struct node *before, const struct n
 
 /* --- the whole --------------------------------------------------------------------------- */
 
-/* A listener, service or route that is there before and after. */
-static void compare_item(struct walk *walk, struct bytes name, const struct node *before,
-                         const struct node *now)
+static void compare_section(struct walk *walk, const struct node *before, const struct node *now)
 {
-    if (before != NULL && now != NULL) {
-        page_add(&walk->path, name);
-        page_add_char(&walk->path, ':');
-        compare(walk, before, now);
-        walk->path.length = 0;
-    }
-}
+    const struct node *item = before != NULL && now != NULL ? first_of(before) : NULL;
 
-static void compare_sections(struct walk *walk, const struct node *before, const struct node *now)
-{
-    static const char *const lists[] = {"listeners", "routes"};
-    const struct node *services = config_node_child(before, "services");
-    const struct node *services_now = config_node_child(now, "services");
+    for (; item != NULL; item = next_of(before, item)) {
+        struct bytes name = name_of(before, item);
+        const struct node *other = member_named(now, name);
 
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-        const struct node *list = config_node_child(before, lists[i]);
-        const struct node *list_now = config_node_child(now, lists[i]);
-
-        for (const struct node *item = list != NULL && list_now != NULL ? list->first : NULL;
-             item != NULL; item = item->next) {
-            compare_item(walk, name_of(item), item, item_named(list_now, name_of(item)));
-        }
-    }
-    for (const struct node *service = services != NULL && services_now != NULL ? services->first
-                                                                               : NULL;
-         service != NULL; service = service->next) {
-        compare_item(walk, service->key->text, service,
-                     child_named(services_now, service->key->text));
-    }
-}
-
-static bool is_section(struct bytes key)
-{
-    return bytes_equal(key, BYTES("listeners")) || bytes_equal(key, BYTES("services")) ||
-           bytes_equal(key, BYTES("routes"));
-}
-
-static void compare_options(struct walk *walk, const struct node *before, const struct node *now)
-{
-    for (const struct node *member = before->first; member != NULL; member = member->next) {
-        if (!is_section(member->key->text)) {
-            page_add(&walk->path, member->key->text);
-            compare(walk, member, child_named(now, member->key->text));
-            walk->path.length = 0;
-        }
-    }
-    for (const struct node *member = now->first; member != NULL; member = member->next) {
-        if (!is_section(member->key->text) && child_named(before, member->key->text) == NULL) {
-            page_add(&walk->path, member->key->text);
-            compare(walk, NULL, member);
+        if (other != NULL) {
+            page_add(&walk->path, name);
+            page_add_char(&walk->path, ':');
+            compare(walk, item, other);
             walk->path.length = 0;
         }
     }
@@ -342,6 +300,7 @@ static void compare_options(struct walk *walk, const struct node *before, const 
 
 bool value_changes_add(struct page *page, struct bytes before, struct bytes now)
 {
+    static const char *const sections[] = {"listeners", "routes", "services"};
     struct arena *scratch = arena_new();
     struct node *old = scratch != NULL ? config_load_tree(scratch, before) : NULL;
     struct node *young = scratch != NULL ? config_load_tree(scratch, now) : NULL;
@@ -349,8 +308,11 @@ bool value_changes_add(struct page *page, struct bytes before, struct bytes now)
     bool good = old != NULL && young != NULL && old->kind == NODE_MAP && young->kind == NODE_MAP;
 
     if (good) {
-        compare_options(&walk, old, young);
-        compare_sections(&walk, old, young);
+        compare_maps(&walk, old, young);
+        for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
+            compare_section(&walk, config_node_child(old, sections[i]),
+                            config_node_child(young, sections[i]));
+        }
     }
     good = good && !walk.path.failed && !page->failed;
     page_release(&walk.path);
