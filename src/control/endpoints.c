@@ -32,13 +32,10 @@ static bool path_fits(const char *pattern, struct bytes path, struct bytes *name
 
 static bool may_be_asked(const struct endpoint *endpoint, const struct question *question)
 {
-    struct control_facts facts;
-
     if (question->listener == CONTROL_SOCKET || endpoint->place == AT_METRICS) {
         return true;
     }
-    question->sources->facts(question->sources->owner, &facts);
-    return endpoint->place == AT_PRIVATE_METRICS && facts.metrics_are_private;
+    return endpoint->place == AT_PRIVATE_METRICS && question->sources->metrics_are_private;
 }
 
 static bool method_fits(const struct endpoint *endpoint, struct bytes method)

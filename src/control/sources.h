@@ -9,18 +9,13 @@
 #include "config/reload_order.h"
 #include "exchange/generation.h"
 #include "net/pressure.h"
+#include "observe/access_log.h"
 #include "observe/metrics.h"
 #include "observe/span_exporter.h"
 #include "origin/origin_registry.h"
 #include "split/split_registry.h"
 
-struct control_facts { /* of the process */
-    uint32_t workers;
-    uint64_t started_realtime_s;
-    bool stopping;
-    const char *config_file;  /* NULL: not known */
-    bool metrics_are_private; /* admin.metrics is a loopback address or a Unix socket */
-};
+#include <stdatomic.h>
 
 /* What the process uses of one kind and may use. */
 struct control_use {
@@ -62,7 +57,11 @@ typedef void control_past_change_seen(void *owner, const struct control_past_cha
 
 struct control_sources {
     void *owner;
-    void (*facts)(void *owner, struct control_facts *facts);
+    uint32_t workers;
+    uint64_t started_realtime_s;
+    const atomic_bool *stopping;
+    const char *config_file;  /* NULL: not known */
+    bool metrics_are_private; /* admin.metrics is a loopback address or a Unix socket */
     /* The plan that new exchanges begin with; a reference. */
     struct plan *(*plan)(void *owner);
     /* A copy of the text that runs, malloc'd; NULL: out of memory. */
@@ -83,19 +82,11 @@ struct control_sources {
     /* Has the worker call `listed` on its own thread, once. false: it cannot be asked now. */
     bool (*list_connections)(void *owner, uint32_t worker, size_t most, client_listed *listed,
                              void *listed_owner);
-    uint64_t (*dropped_lines)(void *owner); /* of the access log */
-    void (*count_spans)(void *owner, struct span_counts *counts);
+    const struct access_log *access_log; /* NULL: off */
+    const struct span_exporter *spans;
     void (*use)(void *owner, enum pressure_kind kind, struct control_use *use);
     /* The last entries of the audit log, newest first. */
     void (*past_changes)(void *owner, control_past_change_seen *seen, void *seen_owner);
 };
-
-static inline uint32_t control_workers(const struct control_sources *sources)
-{
-    struct control_facts facts;
-
-    sources->facts(sources->owner, &facts);
-    return facts.workers;
-}
 
 #endif

@@ -163,19 +163,6 @@ void admin_leave(struct admin *admin, loop_posted *left, void *owner)
 
 /* --- sources ----------------------------------------------------------------------------- */
 
-static void report_facts(void *owner, struct control_facts *facts)
-{
-    const struct admin *admin = owner;
-
-    *facts = (struct control_facts){
-        .workers = admin->view.worker_count,
-        .started_realtime_s = admin->started_realtime_s,
-        .stopping = atomic_load(&admin->stopping),
-        .config_file = admin->view.config_file,
-        .metrics_are_private = admin->metrics_are_private,
-    };
-}
-
 static struct plan *give_plan(void *owner)
 {
     const struct admin *admin = owner;
@@ -204,20 +191,6 @@ static void report_load(void *owner, uint32_t worker, struct control_load *load)
     load->connections = worker_connections(admin->view.workers[worker]);
     load->handshakes = worker_handshakes(admin->view.workers[worker]);
     load->begun = worker_begun(admin->view.workers[worker]);
-}
-
-static uint64_t count_dropped_lines(void *owner)
-{
-    const struct admin *admin = owner;
-
-    return admin->view.log != NULL ? access_log_dropped(admin->view.log) : 0;
-}
-
-static void count_spans(void *owner, struct span_counts *counts)
-{
-    const struct admin *admin = owner;
-
-    span_exporter_read(admin->view.spans, counts);
 }
 
 static void report_use(void *owner, enum pressure_kind kind, struct control_use *use)
@@ -305,7 +278,11 @@ bool admin_start(struct admin *admin, const struct admin_view *view)
 {
     const struct control_sources sources = {
         .owner = admin,
-        .facts = report_facts,
+        .workers = view->worker_count,
+        .started_realtime_s = admin->started_realtime_s,
+        .stopping = &admin->stopping,
+        .config_file = view->config_file,
+        .metrics_are_private = admin->metrics_are_private,
         .plan = give_plan,
         .source = give_source,
         .metrics = find_metrics,
@@ -315,11 +292,11 @@ bool admin_start(struct admin *admin, const struct admin_view *view)
         .end_change = end_change,
         .give_order = give_order,
         .reload_status = report_reload_status,
-        .count_spans = count_spans,
+        .spans = view->spans,
         .list_connections = list_connections,
         .origins = view->origins,
         .splits = view->splits,
-        .dropped_lines = count_dropped_lines,
+        .access_log = view->log,
         .use = report_use,
         .past_changes = report_past_changes,
     };

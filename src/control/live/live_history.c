@@ -54,7 +54,7 @@ static void write_down(struct live_history *history, const struct live_totals *n
 void live_history_sample(struct live_history *history, const struct control_sources *sources)
 {
     struct live_totals now = {.requests = 0};
-    uint32_t workers = control_workers(sources);
+    uint32_t workers = sources->workers;
 
     for (uint32_t worker = 0; worker < workers; worker++) {
         struct metrics *metrics = sources->metrics(sources->owner, worker);

@@ -358,18 +358,16 @@ static void add_config(struct json *json, const struct control_sources *sources)
 
 static void add_process(struct page *page, const struct control_sources *sources)
 {
-    struct control_facts facts;
     struct page row = {0};
     struct json json = json_on(&row);
 
-    sources->facts(sources->owner, &facts);
     json_begin_row(&json, NULL);
     json_text(&json, "version", PACKAGE_VERSION);
     json_number(&json, "pid", (uint64_t)getpid());
-    json_flag(&json, "stopping", facts.stopping);
-    json_number(&json, "started_s", facts.started_realtime_s);
-    json_text(&json, "config", facts.config_file);
-    json_number(&json, "workers", facts.workers);
+    json_flag(&json, "stopping", atomic_load(sources->stopping));
+    json_number(&json, "started_s", sources->started_realtime_s);
+    json_text(&json, "config", sources->config_file);
+    json_number(&json, "workers", sources->workers);
     add_config(&json, sources);
     json_end_object(&json);
     page_add_text(page, ",\"process\":");

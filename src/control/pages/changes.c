@@ -253,23 +253,21 @@ void reload_diff_answer(struct question *question)
 {
     const struct control_sources *sources = question->sources;
     struct config_errors *errors = NULL;
-    struct control_facts facts;
     struct bytes file;
     char *room;
 
-    sources->facts(sources->owner, &facts);
-    if (facts.config_file == NULL) {
+    if (sources->config_file == NULL) {
         question_refuse(question, 404, "the configuration's file is not known",
                         "compare with a file: turnpikectl diff FILE");
         return;
     }
-    room = config_read_file(facts.config_file, 0, &file, &errors);
+    room = config_read_file(sources->config_file, 0, &file, &errors);
     if (room == NULL) {
         refuse_file(question, errors);
         config_errors_free(&errors);
         return;
     }
-    answer_diff(question, facts.config_file, file);
+    answer_diff(question, sources->config_file, file);
     free(room);
 }
 

@@ -135,17 +135,15 @@ static struct survey *survey_new(const struct client_survey_order *order, uint32
 
 bool client_survey_start(const struct client_survey_order *order)
 {
-    struct control_facts facts;
-    struct survey *survey;
+    const uint32_t workers = order->sources->workers;
+    struct survey *survey = survey_new(order, workers);
 
-    order->sources->facts(order->sources->owner, &facts);
-    survey = survey_new(order, facts.workers);
     if (survey == NULL) {
         return false;
     }
-    survey->outstanding = facts.workers;
+    survey->outstanding = workers;
     alarm_set(order->loop, &survey->deadline, DEADLINE_MS, on_deadline, survey);
-    for (uint32_t worker = 0; worker < facts.workers; worker++) {
+    for (uint32_t worker = 0; worker < workers; worker++) {
         if (!ask_worker(survey, worker)) {
             survey->outstanding--;
             survey->silent++;

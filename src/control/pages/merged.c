@@ -67,7 +67,7 @@ static void sort(struct gathering *gathering)
 
 static void for_all(const struct control_sources *sources, void (*what)(struct metrics *metrics))
 {
-    uint32_t workers = control_workers(sources);
+    uint32_t workers = sources->workers;
 
     for (uint32_t worker = 0; worker < workers; worker++) {
         what(sources->metrics(sources->owner, worker));
@@ -85,7 +85,7 @@ bool merged_read_again(const struct control_sources *sources, enum metrics_kind 
                        struct merged *merged)
 {
     struct gathering gathering = {.merged = merged};
-    uint32_t workers = control_workers(sources);
+    uint32_t workers = sources->workers;
 
     merged->count = 0;
     merged->held = sources;
@@ -135,7 +135,7 @@ void merged_add_counts(struct json *json, const struct metrics_reading *reading)
 
 uint64_t merged_sum(const struct control_sources *sources, metrics_tally *tally, unsigned which)
 {
-    uint32_t workers = control_workers(sources);
+    uint32_t workers = sources->workers;
     uint64_t sum = 0;
 
     for (uint32_t worker = 0; worker < workers; worker++) {
@@ -146,7 +146,7 @@ uint64_t merged_sum(const struct control_sources *sources, metrics_tally *tally,
 
 struct control_load merged_load(const struct control_sources *sources)
 {
-    uint32_t workers = control_workers(sources);
+    uint32_t workers = sources->workers;
     struct control_load sum = {.connections = 0};
 
     for (uint32_t worker = 0; worker < workers; worker++) {
@@ -201,7 +201,7 @@ static void join_neighbours(struct exemplar_rows *all)
 bool exemplar_rows_read(const struct control_sources *sources, enum metrics_kind kind,
                         struct exemplar_rows *rows)
 {
-    uint32_t workers = control_workers(sources);
+    uint32_t workers = sources->workers;
 
     *rows = (struct exemplar_rows){0};
     for (uint32_t worker = 0; worker < workers; worker++) {

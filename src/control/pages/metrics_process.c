@@ -30,7 +30,9 @@ enum source {
 
 struct process_reading {
     unsigned known; /* enum source, as a set */
-    struct control_facts facts;
+    uint64_t started_s;
+    uint32_t workers;
+    bool stopping;
     struct control_load load; /* of all workers */
     uint64_t handshakes_limit;
     uint64_t lines_dropped; /* of the access log */
@@ -59,9 +61,9 @@ static const struct number_row {
     struct metrics_text_member value;
     enum source needs;
 } numbers[] = {
-    {"turnpike_start_time_seconds", "gauge", "When the process started, since 1970.", OF(facts.started_realtime_s), OF_PROCESS},
-    {"turnpike_workers", "gauge", "Worker threads.", OF(facts.workers), OF_PROCESS},
-    {"turnpike_stopping", "gauge", "1 once the process is stopping.", OF(facts.stopping), OF_PROCESS},
+    {"turnpike_start_time_seconds", "gauge", "When the process started, since 1970.", OF(started_s), OF_PROCESS},
+    {"turnpike_workers", "gauge", "Worker threads.", OF(workers), OF_PROCESS},
+    {"turnpike_stopping", "gauge", "1 once the process is stopping.", OF(stopping), OF_PROCESS},
     {"turnpike_client_connections", "gauge", "Client connections open now.", OF(load.connections), OF_PROCESS},
     {"turnpike_client_connections_limit", "gauge", "Client connections that are accepted at once.", OF(connections_limit), OF_CONNECTIONS_LIMIT},
     {"turnpike_exchanges_started_total", "counter", "Requests whose head was read, or refused.", OF(load.begun), OF_PROCESS},
@@ -89,7 +91,7 @@ static const struct number_row {
     {"turnpike_memory_budget_bytes", "gauge", BUDGET_HELP, OF(use[PRESSURE_MEMORY].budget), OF_MEMORY_BUDGET},
     {"turnpike_descriptors_used", "gauge", USED_HELP, OF(use[PRESSURE_DESCRIPTORS].used), OF_USE},
     {"turnpike_descriptors_budget", "gauge", BUDGET_HELP, OF(use[PRESSURE_DESCRIPTORS].budget), OF_DESCRIPTORS_BUDGET},
-    {"process_start_time_seconds", "gauge", "When the process began, since 1970.", OF(facts.started_realtime_s), OF_PROCESS},
+    {"process_start_time_seconds", "gauge", "When the process began, since 1970.", OF(started_s), OF_PROCESS},
     {"process_resident_memory_bytes", "gauge", "Resident memory.", OF(sizes.resident_bytes), OF_SIZES},
     {"process_virtual_memory_bytes", "gauge", "Address space.", OF(sizes.virtual_bytes), OF_SIZES},
     {"process_threads", "gauge", "Threads.", OF(sizes.threads), OF_SIZES},
@@ -113,7 +115,7 @@ static void read_limits(const struct control_sources *sources, struct process_re
 
     reading->connections_limit = limits->max_connections;
     reading->known |= limits->max_connections > 0 ? OF_CONNECTIONS_LIMIT : 0;
-    reading->handshakes_limit = (uint64_t)limits->handshakes * reading->facts.workers;
+    reading->handshakes_limit = (uint64_t)limits->handshakes * reading->workers;
     plan_unref(&plan);
 }
 
@@ -132,17 +134,20 @@ static void read_use(const struct control_sources *sources, struct process_readi
 static void read_process(const struct control_sources *sources, struct process_reading *reading)
 {
     reading->known = OF_PROCESS;
-    sources->facts(sources->owner, &reading->facts);
+    reading->started_s = sources->started_realtime_s;
+    reading->workers = sources->workers;
+    reading->stopping = atomic_load(sources->stopping);
     reading->load = merged_load(sources);
-    reading->lines_dropped = sources->dropped_lines(sources->owner);
+    reading->lines_dropped =
+        sources->access_log != NULL ? access_log_dropped(sources->access_log) : 0;
     reading->log_dropped = log_dropped();
     reading->tunnels_open = open_now(sources, METRICS_TUNNEL_OPENED, METRICS_TUNNEL_CLOSED);
     reading->streams_open = open_now(sources, METRICS_HTTP2_OPENED, METRICS_HTTP2_CLOSED);
     read_limits(sources, reading);
     reading->known |= machine_process_sizes(&reading->sizes) ? OF_SIZES : 0;
     reading->known |= getrlimit(RLIMIT_NOFILE, &reading->descriptors) == 0 ? OF_DESCRIPTORS_MAX : 0;
-    if (sources->count_spans != NULL) {
-        sources->count_spans(sources->owner, &reading->spans);
+    if (sources->spans != NULL) {
+        span_exporter_read(sources->spans, &reading->spans);
         reading->known |= OF_SPANS;
     }
     if (sources->reload_status != NULL) {
@@ -340,6 +345,6 @@ void metrics_process_add(struct metrics_text *out, const struct control_sources 
     add_events(out, sources);
     add_causes(out, sources);
     add_cut_durations(out, sources);
-    add_lag(out, sources, reading.facts.workers);
-    add_times(out, sources, reading.facts.workers);
+    add_lag(out, sources, sources->workers);
+    add_times(out, sources, sources->workers);
 }

@@ -202,7 +202,7 @@ static void add_statuses(struct metrics_text *out, const struct control_sources 
                          const struct status_family *family)
 {
     struct gathering gathering = {.count = 0};
-    uint32_t workers = control_workers(sources);
+    uint32_t workers = sources->workers;
 
     for (uint32_t worker = 0; worker < workers; worker++) {
         struct metrics *metrics = sources->metrics(sources->owner, worker);

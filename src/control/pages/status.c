@@ -73,31 +73,28 @@ void status_answer(struct question *question)
     const struct control_sources *sources = question->sources;
     const struct settings *settings = question_settings(question);
     struct json *json = question_json(question);
-    struct control_facts facts;
 
-    sources->facts(sources->owner, &facts);
     json_text(json, "version", PACKAGE_VERSION);
     json_number(json, "pid", (uint64_t)getpid());
-    json_text(json, "state", facts.stopping ? "stopping" : "running");
-    json_time(json, "started", facts.started_realtime_s);
-    json_text(json, "config", facts.config_file);
+    json_text(json, "state", atomic_load(sources->stopping) ? "stopping" : "running");
+    json_time(json, "started", sources->started_realtime_s);
+    json_text(json, "config", sources->config_file);
     add_reloads(json, sources);
     json_number(json, "routes", settings->route_count);
     json_number(json, "services", settings->service_count);
     differences_add(json, sources);
     stopped_ramps_add(json, sources);
-    add_load(json, sources, facts.workers);
+    add_load(json, sources, sources->workers);
     add_listeners(json, sources, settings);
     question_answer_json(question);
 }
 
 void health_answer(struct question *question)
 {
-    struct control_facts facts;
+    const bool stopping = atomic_load(question->sources->stopping);
 
-    question->sources->facts(question->sources->owner, &facts);
-    page_add_text(&question->page, facts.stopping ? "stopping\n" : "ok\n");
-    question_answer(question, facts.stopping ? 503 : 200, BYTES("text/plain"));
+    page_add_text(&question->page, stopping ? "stopping\n" : "ok\n");
+    question_answer(question, stopping ? 503 : 200, BYTES("text/plain"));
 }
 
 static void add_endpoint(struct json *json, const char *method, const char *path, const char *help)

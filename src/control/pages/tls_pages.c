@@ -90,7 +90,7 @@ static void add_to(struct negotiated_rows *all, const struct tls_negotiated *neg
 
 static void gather_negotiated(const struct control_sources *sources, struct negotiated_rows *all)
 {
-    uint32_t workers = control_workers(sources);
+    uint32_t workers = sources->workers;
     struct tls_negotiated negotiated;
 
     all->count = 0;
@@ -103,7 +103,7 @@ static void gather_negotiated(const struct control_sources *sources, struct nego
 
 static uint64_t failures_of(const struct control_sources *sources, enum tls_cause cause)
 {
-    uint32_t workers = control_workers(sources);
+    uint32_t workers = sources->workers;
     uint64_t sum = 0;
 
     for (uint32_t worker = 0; worker < workers; worker++) {
