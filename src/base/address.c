@@ -264,6 +264,12 @@ bool address_is_local(const struct address *address)
            network_contains(&v6, &ip);
 }
 
+bool address_is_wildcard(const struct address *address)
+{
+    return address->any.sa_family == AF_INET ? address->v4.sin_addr.s_addr == INADDR_ANY
+                                             : IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
+}
+
 struct ip ip_of_address(const struct address *address)
 {
     struct ip ip = {{0}};

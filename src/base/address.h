@@ -44,6 +44,8 @@ void address_set_port(struct address *address, uint16_t port);
 
 /* Only this machine reaches it: a loopback address or a Unix socket. */
 bool address_is_local(const struct address *address);
+/* 0.0.0.0 or ::, of an address that is no Unix socket. */
+bool address_is_wildcard(const struct address *address);
 
 struct ip ip_of_address(const struct address *address);
 /* The way back; an address of no family for `none`. */

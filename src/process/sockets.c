@@ -84,12 +84,6 @@ static void own_file(const struct sockets *sockets, struct place *place)
     }
 }
 
-static bool is_wildcard(const struct address *address)
-{
-    return address->any.sa_family == AF_INET ? address->v4.sin_addr.s_addr == INADDR_ANY
-                                             : IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
-}
-
 /* A wildcard and an address of it, or one address under two names. */
 static bool overlaps(const struct place *place, const struct place *other)
 {
@@ -99,7 +93,7 @@ static bool overlaps(const struct place *place, const struct place *other)
     return other->opened && !is_local(place) &&
            place->bound.any.sa_family == other->bound.any.sa_family &&
            address_port(&place->bound) == address_port(&other->bound) &&
-           (is_wildcard(&place->bound) || is_wildcard(&other->bound) ||
+           (address_is_wildcard(&place->bound) || address_is_wildcard(&other->bound) ||
             memcmp(&ip, &others, sizeof(ip)) == 0);
 }
 

@@ -29,12 +29,6 @@ static bool is_unix(const struct address *address)
     return address->any.sa_family == AF_UNIX;
 }
 
-static bool is_wildcard(const struct address *address)
-{
-    return address->any.sa_family == AF_INET ? address->v4.sin_addr.s_addr == INADDR_ANY
-                                             : IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
-}
-
 static bool is_same_ip(const struct address *a, const struct address *b)
 {
     struct ip one = ip_of_address(a);
@@ -76,10 +70,10 @@ static bool leads_to(const struct origin_settings *origin, const struct listener
     }
     if (origin->host != NULL) { /* other names are not asked for */
         return strcmp(origin->host, "localhost") == 0 && origin->port == address_port(to) &&
-               (is_wildcard(to) || address_is_local(to));
+               (address_is_wildcard(to) || address_is_local(to));
     }
     return address_port(from) == address_port(to) && from->any.sa_family == to->any.sa_family &&
-           (is_same_ip(from, to) || (is_wildcard(to) && is_ours(from, interfaces)));
+           (is_same_ip(from, to) || (address_is_wildcard(to) && is_ours(from, interfaces)));
 }
 
 static void find_loops_of(struct reading *reading, const struct node *node,
