@@ -179,20 +179,13 @@ static void give_id(struct exchange *exchange, const struct http_header *inbound
         exchange->request_id.given = http_header_value(inbound);
         return;
     }
+    if (inbound != NULL) {
+        exchange->outcome.untaken_id = inbound->value;
+        exchange->outcome.untaken_id_length = inbound->value_length;
+    }
     uuid_v7(exchange->request_id.own, exchange->outcome.start_realtime_us / 1000,
             &exchange->context->worker_context->random);
     exchange->outcome.request_id_is_ours = true;
-}
-
-struct bytes exchange_untaken_id(const struct exchange *exchange)
-{
-    const struct http_header *inbound =
-        exchange->outcome.request_id_is_ours &&
-                http_has(&exchange->request.headers, HTTP_HEADER_X_REQUEST_ID)
-            ? http_find(&exchange->request.headers, HTTP_HEADER_X_REQUEST_ID)
-            : NULL;
-
-    return inbound != NULL ? http_header_value(inbound) : BYTES("");
 }
 
 /* gRPC, gRPC-Web and the streams of Connect. */

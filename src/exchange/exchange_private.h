@@ -120,6 +120,8 @@ struct exchange_course {
     enum outcome_cache cache : 8;
     enum cut_cause cut : 8;
     enum arm_reason arm_by : 8; /* ARM_ALONE: nothing chose */
+    uint32_t untaken_id_length;
+    const char *untaken_id; /* see exchange_untaken_id */
 };
 
 struct exchange {
@@ -211,6 +213,12 @@ static inline struct bytes exchange_request_id(const struct exchange *exchange)
                : exchange->request_id.given;
 }
 
+/* One that came with its request and was not taken; empty: none. */
+static inline struct bytes exchange_untaken_id(const struct exchange *exchange)
+{
+    return (struct bytes){exchange->outcome.untaken_id, exchange->outcome.untaken_id_length};
+}
+
 static inline size_t exchange_bytes(const struct exchange *exchange)
 {
     return exchange->is_bare ? offsetof(struct exchange, rows) : sizeof(*exchange);
@@ -221,8 +229,6 @@ static inline size_t exchange_bytes(const struct exchange *exchange)
 bool exchange_keep(struct exchange *exchange, struct bytes *bytes);
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
 uint32_t exchange_elapsed_us(const struct exchange *exchange);
-/* An id that came with its request and was not taken; empty: none. */
-struct bytes exchange_untaken_id(const struct exchange *exchange);
 /* Its outcome as it is now, but for `end`; points into it, and to its client's bytes. */
 void exchange_tell(const struct exchange *exchange, struct outcome *outcome);
 
