@@ -12,7 +12,9 @@ import { startGateway } from './lib/gateway.mjs';
 import { skipLinuxOnly } from './lib/linux-only.mjs';
 import { connect, head } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
+import { authority, certificateList } from './lib/tls.mjs';
 import { patient, pause, until } from './lib/wait.mjs';
+import { Http2Peer, POST, RST_STREAM, data, headers } from '../peers/http2_peer.mjs';
 
 const GET = head('GET / HTTP/1.1', 'Host: a');
 const WINDOW = 200;
@@ -383,3 +385,24 @@ ${RESPOND}`);
 
     await Promise.all(cases);
 });
+
+// A byte in a record is 22 and more on the wire, and none of them counts for the rate but that one.
+for (const protocol of ['HTTP/1', 'HTTP/2']) {
+    test(`${protocol}: a body in TLS records of a byte each is judged by its bytes`, async (t) => {
+        const ca = await authority(t);
+        const own = await ca.issue({ names: ['a.example'] });
+        const gateway = await startGateway(t, `listeners: [{address: "127.0.0.1:0", tls: {certificates: ${certificateList(own)}}}]
+${through(await takesBodies(t), { more: 'min_rates: {request_body: 1MiB, window: 1s}' })}`);
+        const peer = protocol === 'HTTP/2' && await Http2Peer.connect(t, gateway, { ca: ca.pem });
+        const client = peer ? peer.wire : await connect(t, gateway, { secure: { ca: ca.pem, servername: 'a.example' } });
+
+        client.send(peer ? headers(1, POST) : head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 60000'));
+        drip(t, client, peer ? [...data(1, Buffer.alloc(2000))].map((byte) => Buffer.from([byte])) : 'x');
+        if (peer) {
+            assert.ok(await peer.until(({ type, stream }) => type === RST_STREAM && stream === 1));
+        } else {
+            assert.equal((await client.answer()).status, 408);
+        }
+        await expectCut(gateway, 'body-rate');
+    });
+}
