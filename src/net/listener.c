@@ -137,7 +137,7 @@ bool listener_is_one(int fd)
 int listener_try(const struct address *address)
 {
     sa_family_t family = address->any.sa_family;
-    int fd = family == AF_UNIX ? -1 : descriptor_socket_that_waits(family, SOCK_STREAM);
+    int fd = family == AF_UNIX ? -1 : descriptor_blocking_socket(family, SOCK_STREAM);
     int failure = 0;
 
     if (family == AF_UNIX) {

@@ -38,7 +38,7 @@ static int connect_to(const char *path, struct page *why)
         page_format(why, "%s is no path of a Unix socket", path);
         return -1;
     }
-    fd = descriptor_socket_that_waits(AF_UNIX, SOCK_STREAM);
+    fd = descriptor_blocking_socket(AF_UNIX, SOCK_STREAM);
     if (fd >= 0 && connect(fd, &address.any, address.length) == 0) {
         return fd;
     }

@@ -154,7 +154,7 @@ void tls_context_left(struct tls_context *tls_context)
     if (tls_context->trims_left > 0) {
         tls_context->trims_left--;
         tls_context->crowd = tls_context->connections;
-        machine_return_holes();
+        machine_trim_heap();
     }
 }
 

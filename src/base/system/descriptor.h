@@ -8,7 +8,7 @@
 
 /* All close on exec, and none waits unless it is said; -1 or false with errno. */
 int descriptor_socket(int family, int type);
-int descriptor_socket_that_waits(int family, int type);
+int descriptor_blocking_socket(int family, int type);
 int descriptor_accept(int listening, struct sockaddr *from, socklen_t *length);
 bool descriptor_pipe(int ends[2]); /* to read from, to write to */
 

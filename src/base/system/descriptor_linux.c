@@ -10,7 +10,7 @@ int descriptor_socket(int family, int type)
     return socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-int descriptor_socket_that_waits(int family, int type)
+int descriptor_blocking_socket(int family, int type)
 {
     return socket(family, type | SOCK_CLOEXEC, 0);
 }

@@ -31,7 +31,7 @@ int descriptor_socket(int family, int type)
     return prepared(socket(family, type, 0), false);
 }
 
-int descriptor_socket_that_waits(int family, int type)
+int descriptor_blocking_socket(int family, int type)
 {
     return prepared(socket(family, type, 0), true);
 }

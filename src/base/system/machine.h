@@ -14,10 +14,10 @@ long machine_usable_cpus(void);
 void machine_name_thread(pthread_t thread, const char *name);
 /* Where the calling thread shares a core with others, they come first, and it still has about a tenth;
  * nothing where threads have no priority of their own. */
-void machine_put_behind_others(void);
+void machine_lower_priority(void);
 /* Holes between pieces of memory go back to the system, where that can be asked for; takes up to a
  * millisecond for each ten megabytes. */
-void machine_return_holes(void);
+void machine_trim_heap(void);
 /* Bytes of a piece of malloc that may be used; 0, for any piece, where the C library does not tell. */
 size_t machine_memory_room(void *piece);
 /* Whole pages that no core file is to have, where the system can leave some out. */

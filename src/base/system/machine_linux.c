@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define BEHIND_OTHERS 10 /* nice value */
+#define LOWER_NICE 10 /* nice value */
 
 long machine_usable_cpus(void)
 {
@@ -33,12 +33,12 @@ void machine_name_thread(pthread_t thread, const char *name)
 }
 
 /* Linux has a nice value for each thread, other than POSIX. */
-void machine_put_behind_others(void)
+void machine_lower_priority(void)
 {
-    setpriority(PRIO_PROCESS, 0, BEHIND_OTHERS);
+    setpriority(PRIO_PROCESS, 0, LOWER_NICE);
 }
 
-void machine_return_holes(void)
+void machine_trim_heap(void)
 {
     malloc_trim(0);
 }
@@ -58,7 +58,7 @@ int machine_memory_file(const char *name)
     return memfd_create(name, MFD_CLOEXEC);
 }
 
-/* By the process's folder of descriptors. */
+/* Through /proc, which has a link for each descriptor of the process. */
 int machine_open_again(int fd, int flags)
 {
     char path[32];

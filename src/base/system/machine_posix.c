@@ -20,11 +20,11 @@ void machine_name_thread(pthread_t thread, const char *name)
     (void)name;
 }
 
-void machine_put_behind_others(void)
+void machine_lower_priority(void)
 {
 }
 
-void machine_return_holes(void)
+void machine_trim_heap(void)
 {
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A name stands for its addresses: where one of them accepts no connection, the next one is tried,
- * within the same attempt, since nothing was sent yet. So a family of addresses that leads nowhere
- * costs no request, whatever the route says of other tries. It speaks against that one address all
- * the same. Called by pool.c and origin_connection.c, through the directory's events. */
+/* The addresses of one name are siblings. Where one accepts no connection, the next one is tried
+ * within the same attempt, since nothing was sent yet. So a name with IPv6 addresses that cannot be
+ * reached costs no request, whatever the route says of retries. The failure counts against its address
+ * all the same. Called by pool.c and origin_connection.c, through the directory's events. */
 #include "observe/origin_label.h"
 #include "origin/service/service_private.h"
 
@@ -21,26 +21,26 @@ static bool is_sibling(const struct origin *a, const struct origin *b)
            bytes_equal(origin_label_name(bytes_of(b->name)), name);
 }
 
-static uint32_t place_of(const struct service *service, const struct origin *origin)
+static uint32_t index_of(const struct service *service, const struct origin *origin)
 {
-    uint32_t place = 0;
+    uint32_t index = 0;
 
-    while (place < service->host_set.count && service->host_set.origins[place] != origin) {
-        place++;
+    while (index < service->host_set.count && service->host_set.origins[index] != origin) {
+        index++;
     }
-    return place;
+    return index;
 }
 
 /* Round from the one that failed, so that each is tried once. */
 static struct origin *next_sibling(const struct service *service, const struct origin *origin,
                                    uint32_t moves)
 {
-    uint32_t place = place_of(service, origin);
+    uint32_t index = index_of(service, origin);
     struct origin *next = NULL;
     uint32_t siblings = 0;
 
-    for (uint32_t i = 1; i < service->host_set.count && place < service->host_set.count; i++) {
-        uint32_t other = (place + i) % service->host_set.count;
+    for (uint32_t i = 1; i < service->host_set.count && index < service->host_set.count; i++) {
+        uint32_t other = (index + i) % service->host_set.count;
 
         if (is_sibling(origin, service->host_set.origins[other])) {
             siblings++;

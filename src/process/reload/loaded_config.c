@@ -125,7 +125,7 @@ static void on_check(void *owner)
     }
     if (retired_configs->has_holes) {
         retired_configs->has_holes = false;
-        machine_return_holes();
+        machine_trim_heap();
     }
     if (!list_is_empty(&retired_configs->plans)) {
         check_later(retired_configs);

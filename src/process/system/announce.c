@@ -30,7 +30,7 @@ void announce(const char *state)
     if (path[0] == '@') {
         address.sun_path[0] = '\0'; /* of the abstract namespace */
     }
-    fd = descriptor_socket_that_waits(AF_UNIX, SOCK_DGRAM);
+    fd = descriptor_blocking_socket(AF_UNIX, SOCK_DGRAM);
     if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) < 0) {
         log_warning("cannot tell %s: %s", path, strerror(errno));

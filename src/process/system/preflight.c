@@ -150,7 +150,7 @@ static bool gateway_runs(const struct admin_settings *admin)
 static bool binds_beside(const struct address *address)
 {
     const int yes = 1;
-    int fd = descriptor_socket_that_waits(address->any.sa_family, SOCK_STREAM);
+    int fd = descriptor_blocking_socket(address->any.sa_family, SOCK_STREAM);
     bool bound;
 
     if (fd < 0) {
