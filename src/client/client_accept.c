@@ -66,7 +66,7 @@ static bool is_crowded(struct client_context *context)
         return false;
     }
     context->crowded = true;
-    alarm_set(context->worker_context->loop, &context->crowd_over, CROWD_MS, on_crowd_over,
+    alarm_set(context->worker_context->loop, &context->retiring_over, CROWD_MS, on_crowd_over,
               context);
     return true;
 }

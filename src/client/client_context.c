@@ -6,11 +6,12 @@
 #include <stdlib.h>
 
 #define MOVABLE_CHECK 16
-#define LATE_COMERS_MS 1300 /* the kernel's second, and a slow round trip */
+#define DEFERRED_ACCEPTS_MS 1300 /* the kernel's second, and a slow round trip */
 
 /* --- one that may move ------------------------------------------------------------------- */
 
-/* Used last, and without TLS or HTTP/2, whose state belongs to this worker. NULL: none of the last few. */
+/* The connection used last that has no TLS or HTTP/2, whose state belongs to this worker. NULL: none
+ * of the last few. */
 static struct client_connection *find_movable(struct client_context *context)
 {
     struct link *link = context->idle.previous;
@@ -34,7 +35,7 @@ int client_context_give_idle(struct client_context *context, struct address *fro
         return -1;
     }
     if (connection->listener->leaves) {
-        return -1; /* its time to go is drawn already */
+        return -1; /* a listener that a reload removed: each connection has a time to close */
     }
     ip_to_address(&connection->ip, connection->port, from);
     *key = connection->listener->key;
@@ -91,9 +92,9 @@ void client_context_free(struct client_context **context)
     }
     (*context)->ending = true;
     alarm_clear((*context)->worker_context->loop, &(*context)->idle_grace);
-    alarm_clear((*context)->worker_context->loop, &(*context)->late_comers);
+    alarm_clear((*context)->worker_context->loop, &(*context)->deferred_accepts);
     alarm_clear((*context)->worker_context->loop, &(*context)->full_check);
-    alarm_clear((*context)->worker_context->loop, &(*context)->crowd_over);
+    alarm_clear((*context)->worker_context->loop, &(*context)->retiring_over);
     later_cancel(&(*context)->space_free);
     alarm_clear((*context)->worker_context->loop, &(*context)->handshakes.penalized_turn);
     client_listeners_release(*context);
@@ -106,7 +107,7 @@ void client_context_free(struct client_context **context)
     *context = NULL;
 }
 
-/* --- looking ----------------------------------------------------------------------------- */
+/* --- what metrics ask ----------------------------------------------------------------------------- */
 
 uint64_t client_context_begun(const struct client_context *context)
 {
@@ -150,7 +151,7 @@ static void cut_each(struct link *list)
 
 void client_context_stop_listening(struct client_context *context)
 {
-    alarm_clear(context->worker_context->loop, &context->late_comers);
+    alarm_clear(context->worker_context->loop, &context->deferred_accepts);
     LIST_EACH (struct client_listener, listener, &context->listeners, link) {
         listener_free(&listener->listener);
     }
@@ -173,7 +174,7 @@ bool client_context_listens(const struct client_context *context)
     return false;
 }
 
-/* Of HTTP/1 the next answer says so. */
+/* HTTP/2 says GOAWAY at once, HTTP/1 Connection: close in its next answer. */
 static void drain_each(struct link *list)
 {
     LIST_EACH (struct client_connection, connection, list, link) {
@@ -185,8 +186,8 @@ static void drain_each(struct link *list)
     }
 }
 
-/* Those that have not said yet who they are. */
-static void hurry_each(struct link *list)
+/* Connections without their PROXY header or TLS handshake so far. */
+static void limit_handshake_each(struct link *list)
 {
     LIST_EACH (struct client_connection, connection, list, link) {
         if (connection->state == CLIENT_AWAITS_PROXY_HEADER ||
@@ -205,13 +206,13 @@ static void on_grace_over(void *owner)
     struct client_context *context = owner;
 
     close_each(&context->idle, OUTCOME_ANSWERED);
-    hurry_each(&context->busy);
-    hurry_each(&context->handshakes.line);
-    hurry_each(&context->handshakes.penalized);
-    hurry_each(&context->handshakes.judged);
+    limit_handshake_each(&context->busy);
+    limit_handshake_each(&context->handshakes.line);
+    limit_handshake_each(&context->handshakes.penalized);
+    limit_handshake_each(&context->handshakes.judged);
 }
 
-static void on_late_comers_over(void *owner)
+static void on_deferred_accepts_over(void *owner)
 {
     client_context_stop_listening(owner);
 }
@@ -229,8 +230,8 @@ void client_context_drain(struct client_context *context, uint32_t grace_ms)
     }
     alarm_set(context->worker_context->loop, &context->idle_grace, grace_ms, on_grace_over,
               context);
-    alarm_set(context->worker_context->loop, &context->late_comers, LATE_COMERS_MS,
-              on_late_comers_over, context);
+    alarm_set(context->worker_context->loop, &context->deferred_accepts, DEFERRED_ACCEPTS_MS,
+              on_deferred_accepts_over, context);
 }
 
 void client_context_close_all(struct client_context *context)

@@ -173,7 +173,7 @@ static bool others_wait_for_its_slot(struct client_context *context)
  * that is unknown takes many of the slots, once they become scarce. */
 static bool comes_last(struct client_context *context, const struct ip *ip)
 {
-    return client_penalty_often(context, ip) ||
+    return client_penalty_applies(context, ip) ||
            (context->handshakes.at_once >= slot_limit(context) / CROWDED_SHARE &&
             client_penalty_unproven(context, ip));
 }

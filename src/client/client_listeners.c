@@ -36,10 +36,11 @@ static void take_settings(struct client_listener *listener,
     listener->was_proxied |= settings->proxy_protocol;
     listener->proxy_from = settings->proxy_from;
     listener->proxy_from_count = settings->proxy_from_count;
-    listener->rules = (struct listener_rules){settings->redirect_to_https, settings->hsts,
-                                              settings->has_doors ? &settings->doors : NULL};
+    listener->rules =
+        (struct listener_rules){settings->redirect_to_https, settings->hsts,
+                                settings->has_access_rules ? &settings->access_rules : NULL};
     listener->has_rules =
-        settings->redirect_to_https || settings->hsts.length > 0 || settings->has_doors;
+        settings->redirect_to_https || settings->hsts.length > 0 || settings->has_access_rules;
     listener->speaks_tls = settings->tls.certificate_count > 0;
     listener->half_close = settings->half_close;
     listener->h2c = settings->h2c;

@@ -60,7 +60,7 @@ struct client_listener {
 struct client_handshakes {
     struct link line;      /* connections that wait for their turn */
     struct link penalized; /* those whose addresses stall often: they wait for theirs */
-    struct link judged;    /* before them: those who were found to be so again in this round */
+    struct link judged;    /* of these, checked in this round and still penalized: served first */
     struct alarm penalized_turn;
     uint64_t penalized_us;    /* when they had it last */
     uint64_t used_us;         /* processor time of the worker then */
@@ -72,10 +72,10 @@ struct client_handshakes {
     uint32_t left_out; /* of them, since the last one */
 };
 
-#define CLIENT_PENALTY_SLOTS 4096
+#define CLIENT_PENALTY_ENTRIES 4096
 
 /* client_penalty.c */
-struct client_stall {
+struct client_penalty_entry {
     uint32_t ends_ms;     /* the penalty, by the loop's clock; 0: none */
     uint16_t succeeded_s; /* when a handshake last succeeded; 0: never */
     uint16_t under_way;   /* handshakes */
@@ -83,7 +83,7 @@ struct client_stall {
 
 struct client_penalty {
     struct siphash_key key; /* zero: not drawn yet */
-    struct client_stall slots[CLIENT_PENALTY_SLOTS];
+    struct client_penalty_entry entries[CLIENT_PENALTY_ENTRIES];
 };
 
 /* What the HTTP/2 connections of a context share (h2/client_h2_context.c). */
@@ -113,7 +113,7 @@ struct client_context {
     struct link deferred_frees;        /* connections closed in this turn */
     struct link deferred_stream_frees; /* streams given up in this turn */
     struct alarm idle_grace;           /* while draining */
-    struct alarm late_comers;          /* the same: listening goes on for them */
+    struct alarm deferred_accepts;     /* the same: listening goes on for them */
     _Atomic uint32_t count;
     _Atomic uint64_t begun;
     struct link held_back;        /* streams whose bodies are not read on */
@@ -121,7 +121,7 @@ struct client_context {
     uint8_t survey_mark;          /* of the last one */
     struct alarm full_check;      /* while paused */
     struct later space_free;      /* the same, and one of this worker has gone */
-    struct alarm crowd_over;      /* answers say Connection: close until then */
+    struct alarm retiring_over;   /* answers say Connection: close until then */
     struct client_handshakes handshakes;
     struct client_penalty penalty;
     struct client_h2_context h2;
@@ -361,7 +361,7 @@ void client_penalty_note(struct client_context *context, const struct ip *ip, bo
 void client_penalty_begin(struct client_context *context, const struct ip *ip);
 void client_penalty_end(struct client_context *context, const struct ip *ip);
 /* More of them came to nothing than stood, of late. */
-bool client_penalty_often(struct client_context *context, const struct ip *ip);
+bool client_penalty_applies(struct client_context *context, const struct ip *ip);
 /* Several are under way, and none has stood of late. */
 bool client_penalty_unproven(struct client_context *context, const struct ip *ip);
 

@@ -199,7 +199,7 @@ struct pair_match { /* a header or a query parameter */
 };
 
 /* Who may come in by a listener or a route. */
-struct doors_settings {
+struct access_rules {
     struct network *allow; /* none: all */
     uint32_t allow_count;
     struct network *deny; /* even if allowed */
@@ -223,8 +223,8 @@ struct listener_settings {
     mode_t socket_mode; /* Unix sockets */
     struct tls_listener_settings tls;
     bool redirect_to_https;
-    struct doors_settings doors;
-    bool has_doors;
+    struct access_rules access_rules;
+    bool has_access_rules;
     struct bytes hsts; /* of Strict-Transport-Security; empty: none */
     /* Global ones where the listener does not say. */
     struct timeouts_settings timeouts;
@@ -597,8 +597,8 @@ struct route_settings {
     struct min_rates_settings min_rates;   /* RATE_UNSAID where the route does not say */
     uint64_t body_bytes;                   /* limits.body_bytes where the route does not say */
     struct client_limits_settings client_limits; /* scope 0: as the listener has it */
-    struct doors_settings doors;
-    bool has_doors;
+    struct access_rules access_rules;
+    bool has_access_rules;
     struct error_pages_settings error_pages; /* before the global ones */
     struct rate_limit_settings *rate_limits; /* each holds */
     uint32_t rate_limit_count;

@@ -194,7 +194,7 @@ static void *run(void *owner)
 {
     struct control *control = owner;
 
-    machine_put_behind_others();
+    machine_lower_priority();
     loop_run(control->worker_context.loop);
     return NULL;
 }

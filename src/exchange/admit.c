@@ -7,8 +7,8 @@
 #include "route/path_guard.h"
 #include "route/proxied_client.h"
 
-/* Whether what it says of others may be believed. A name out of a PROXY header is as good as the
- * proxy that sent it; one that came by a Unix socket was let in by the socket's mode. */
+/* Whether the connection may name its client (X-Forwarded-For). An address out of a PROXY header is
+ * as good as the proxy that sent it; a Unix socket's mode decides who connects to it. */
 static bool is_believed(const struct settings *settings, const struct ip *ip, const struct ip *peer)
 {
     return proxied_client_is_trusted(settings, ip) &&
@@ -23,7 +23,7 @@ static bool client_is_trusted(const struct exchange *exchange, const struct sett
     if (!facts->may_be_proxied) {
         return is_believed(settings, &facts->ip, NULL);
     }
-    /* The kernel is asked for those only that might be believed. */
+    /* A system call, only for a client whose address is trusted already. */
     return proxied_client_is_trusted(settings, &facts->ip) &&
            exchange->client.ops->report_peer(exchange->client.stream, &peer) &&
            is_believed(settings, &facts->ip, &peer);
@@ -45,18 +45,19 @@ void admit_identify_client(struct exchange *exchange)
 
 /* --- who may come in ------------------------------------------------------------------------ */
 
-bool doors_let_in(const struct doors_settings *doors, const struct ip *ip)
+bool access_rules_permit(const struct access_rules *access_rules, const struct ip *ip)
 {
     if (ip_is_none(ip)) {
-        return doors->allow_count == 0;
+        return access_rules->allow_count == 0;
     }
-    return !networks_contain(doors->deny, doors->deny_count, ip) &&
-           (doors->allow_count == 0 || networks_contain(doors->allow, doors->allow_count, ip));
+    return !networks_contain(access_rules->deny, access_rules->deny_count, ip) &&
+           (access_rules->allow_count == 0 ||
+            networks_contain(access_rules->allow, access_rules->allow_count, ip));
 }
 
-static bool admit_by_doors(struct exchange *exchange, const struct doors_settings *doors)
+static bool admit_address(struct exchange *exchange, const struct access_rules *access_rules)
 {
-    if (doors_let_in(doors, &exchange->client.ip)) {
+    if (access_rules_permit(access_rules, &exchange->client.ip)) {
         return true;
     }
     metrics_note(exchange->context->metrics, METRICS_ADDRESS_REFUSED);
@@ -65,28 +66,28 @@ static bool admit_by_doors(struct exchange *exchange, const struct doors_setting
     return false;
 }
 
-static bool is_tester(const struct exchange *exchange, const struct doors_settings *doors)
+static bool is_tester(const struct exchange *exchange, const struct access_rules *access_rules)
 {
-    for (uint32_t i = 0; i < doors->pass_count; i++) {
+    for (uint32_t i = 0; i < access_rules->pass_count; i++) {
         const struct http_header *row =
-            http_find_named(&exchange->request.headers, doors->pass[i].name);
+            http_find_named(&exchange->request.headers, access_rules->pass[i].name);
 
-        if (row != NULL && (doors->pass[i].present_only ||
-                            bytes_equal(http_header_value(row), doors->pass[i].value))) {
+        if (row != NULL && (access_rules->pass[i].present_only ||
+                            bytes_equal(http_header_value(row), access_rules->pass[i].value))) {
             return true;
         }
     }
     return false;
 }
 
-bool doors_admit_route(struct exchange *exchange)
+bool admit_route_access(struct exchange *exchange)
 {
     const struct route_settings *route = exchange->routing.route;
 
-    if (!admit_by_doors(exchange, &route->doors)) {
+    if (!admit_address(exchange, &route->access_rules)) {
         return false;
     }
-    if (!maintenance_holds(route) || is_tester(exchange, &route->doors)) {
+    if (!maintenance_holds(route) || is_tester(exchange, &route->access_rules)) {
         return true;
     }
     metrics_note(exchange->context->metrics, METRICS_IN_MAINTENANCE);
@@ -94,21 +95,21 @@ bool doors_admit_route(struct exchange *exchange)
     return false;
 }
 
-/* --- its connection ------------------------------------------------------------------------ */
+/* --- the connection ------------------------------------------------------------------------ */
 
-static bool admit_standing(struct exchange *exchange)
+static bool admit_authority(struct exchange *exchange)
 {
     const struct client_facts *facts = exchange->client.facts;
 
     switch (tls_authority_of(facts->tls, facts->accepts, exchange->request.host)) {
     case TLS_MISDIRECTED:
-        /* Else the rule about certificates of one name could be passed by asking for another. */
+        /* The handshake named another host, whose rule about client certificates may be weaker. */
         reply_error(exchange, 421, "http_request_denied",
                     "this connection was made for another host, with other rules");
         return false;
     case TLS_OUTDATED:
-        /* It can be repeated over a new one, whatever it is: nothing was done (RFC 9110 section
-         * 15.5.20). */
+        /* The client may repeat any request over a new connection: nothing was done (RFC 9110
+         * section 15.5.20). */
         exchange->client.ops->retire(exchange->client.stream);
         reply_error(exchange, 421, "http_request_denied",
                     "client-certificate policy changed; reconnect");
@@ -124,11 +125,11 @@ bool admit_listener(struct exchange *exchange)
 {
     const struct client_facts *facts = exchange->client.facts;
 
-    if (facts->tls != NULL && !admit_standing(exchange)) {
+    if (facts->tls != NULL && !admit_authority(exchange)) {
         return false;
     }
-    if (facts->rules != NULL && facts->rules->doors != NULL &&
-        !admit_by_doors(exchange, facts->rules->doors)) {
+    if (facts->rules != NULL && facts->rules->access_rules != NULL &&
+        !admit_address(exchange, facts->rules->access_rules)) {
         return false;
     }
     if (facts->rules != NULL && facts->rules->redirect_to_https) {
@@ -259,7 +260,7 @@ bool admit_route(struct exchange *exchange)
     }
     if (route == NULL && request->method == HTTP_OPTIONS &&
         bytes_equal(request->target, BYTES("*"))) {
-        reply_options(exchange); /* it asks about the server that hears it */
+        reply_options(exchange); /* OPTIONS * asks about this server */
         return false;
     }
     if (route == NULL) {
@@ -270,7 +271,7 @@ bool admit_route(struct exchange *exchange)
     return true;
 }
 
-/* --- its limits ---------------------------------------------------------------------------- */
+/* --- limits of a client ---------------------------------------------------------------------------- */
 
 /* The route's own limits, else those of the listener. */
 static const struct client_limits_settings *limits_for(const struct exchange *exchange,
@@ -330,7 +331,7 @@ bool admit_rate(struct exchange *exchange)
     return false;
 }
 
-/* Those of a trusted proxy's connections are many clients' together. */
+/* Connections of a trusted proxy are not limited: they carry many clients' requests. */
 bool exchange_context_admits(struct exchange_context *context, const struct ip *ip,
                              const struct ip *peer, uint32_t listener, bool is_new,
                              client_slot *slot)
@@ -362,8 +363,7 @@ bool admit_size(struct exchange *exchange)
     return true;
 }
 
-/* Of several gateways in a row each may have the same name; of one that forwards to itself there is
- * no end. */
+/* Gateways in a row may have the same name. A gateway that forwards to itself passes any bound. */
 #define PASSES_MOST 8
 
 /* "1.1 name (comment)". */

@@ -50,8 +50,8 @@ struct client_stream_ops {
 /* What a listener wants of every exchange, and few listeners do. */
 struct listener_rules {
     bool redirect_to_https;
-    struct bytes hsts;                  /* empty: none */
-    const struct doors_settings *doors; /* NULL: none */
+    struct bytes hsts;                       /* empty: none */
+    const struct access_rules *access_rules; /* NULL: none */
 };
 
 /* What does not change while a client connection lives. */

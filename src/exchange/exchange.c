@@ -319,9 +319,9 @@ static bool admit_metered(struct exchange *exchange)
            (exchange->routing.route->waiting_room.active == 0 || waiting_room_admit(exchange));
 }
 
-static bool has_doors(const struct exchange *exchange)
+static bool has_access_rules(const struct exchange *exchange)
 {
-    return exchange->routing.route->has_doors ||
+    return exchange->routing.route->has_access_rules ||
            atomic_load_explicit(&maintenance_orders, memory_order_relaxed) > 0;
 }
 
@@ -347,7 +347,7 @@ void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_
         trace_begin(exchange);
     }
     if (admit_listener(exchange) && admit_method(exchange) && admit_route(exchange) &&
-        (!has_doors(exchange) || doors_admit_route(exchange)) && admit_rate(exchange) &&
+        (!has_access_rules(exchange) || admit_route_access(exchange)) && admit_rate(exchange) &&
         (!exchange->routing.route->is_metered || admit_metered(exchange)) && admit_size(exchange) &&
         admit_loop(exchange) && (!may_have_deadline(exchange) || deadline_begin(exchange))) {
         queue_enter(exchange);

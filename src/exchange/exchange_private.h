@@ -252,9 +252,9 @@ bool admit_method(struct exchange *exchange);
 bool admit_route(struct exchange *exchange);
 bool admit_rate(struct exchange *exchange); /* once the route is known */
 /* `allow` and `deny` of its route, routes in maintenance and their testers. */
-bool doors_admit_route(struct exchange *exchange);
+bool admit_route_access(struct exchange *exchange);
 /* Pure; also for those who explain. A client without an address (a Unix socket) is in no network. */
-bool doors_let_in(const struct doors_settings *doors, const struct ip *ip);
+bool access_rules_permit(const struct access_rules *access_rules, const struct ip *ip);
 /* waiting_room.c */
 bool waiting_room_admit(struct exchange *exchange);
 /* What a user who waits is shown, in the exchange's memory: a page, or JSON. */

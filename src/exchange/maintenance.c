@@ -80,7 +80,7 @@ bool maintenance_holds(const struct route_settings *route)
     if (atomic_load_explicit(&maintenance_orders, memory_order_relaxed) > 0) {
         order = maintenance_of(route->name);
     }
-    return order == MAINTENANCE_BY_FILE ? route->doors.maintenance : order == MAINTENANCE_ON;
+    return order == MAINTENANCE_BY_FILE ? route->access_rules.maintenance : order == MAINTENANCE_ON;
 }
 
 void maintenance_read(maintenance_seen *seen, void *owner)

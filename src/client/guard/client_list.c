@@ -10,7 +10,7 @@
 #define SLICE_PAUSE_MS 1
 #define MOST 1000
 #define HANDSHAKE_BYTES 32768 /* about what OpenSSL takes; it does not tell */
-#define FREE_BYTES 256        /* moved by everybody: a request line, say */
+#define FREE_BYTES 256        /* each client moves as much: a request line, say */
 
 /* --- cost ---------------------------------------------------------------------------------- */
 
@@ -82,14 +82,14 @@ static void fill_row(const struct client_connection *connection, const struct cl
     copy_name(row->route, codec != NULL ? codec->route(connection) : NULL);
 }
 
-/* --- a survey ------------------------------------------------------------------------------ */
+/* --- a survey: one list under way ------------------------------------------------------------------------------ */
 
 struct client_survey {
     struct client_context *context;
     client_listed *listed;
     void *owner;
     struct alarm again;
-    uint8_t mark; /* on those looked at */
+    uint8_t mark; /* on connections that were looked at */
     size_t most;
     size_t count;
     struct client_row rows[]; /* a heap, the cheapest on top */
@@ -154,7 +154,7 @@ static int by_cost(const void *a, const void *b)
     return (first->cost < second->cost) - (first->cost > second->cost);
 }
 
-/* Idle ones cost next to nothing, and the longest idle most of these: no need to see them all. */
+/* Idle connections cost next to nothing, the longest idle ones most: the first few are enough. */
 static void add_idle(struct client_survey *survey)
 {
     struct client_context *context = survey->context;
@@ -176,8 +176,8 @@ static void finish(struct client_survey *survey)
     free(survey);
 }
 
-/* Those looked at go behind the others, so that the first one with the mark ends it. Who comes
- * meanwhile may be missed. */
+/* A connection that was looked at goes behind the others: the first one with the mark ends the
+ * survey. Connections that come meanwhile may be missed. */
 static void check_on(void *owner)
 {
     struct client_survey *survey = owner;

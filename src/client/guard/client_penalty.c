@@ -7,8 +7,8 @@
  * none that succeeded lately counts as unproven; it waits in that queue as well while handshake
  * slots are scarce.
  *
- * The table has a fixed size, and each slot one time at which its penalty ends. Slots are found by
- * a keyed hash, so that no client can choose whose slot to share. A few addresses share one by
+ * The table has a fixed size, and each entry one time at which its penalty ends. Entries are found by
+ * a keyed hash, so that no client can choose whose entry to share. A few addresses share one by
  * chance, and the successes of each shorten the penalty for all. */
 #include "client/client_private.h"
 
@@ -21,7 +21,7 @@
 #define PROVEN_FOR_S 30
 #define UNPROVEN_MAX 4 /* under way: as many as a browser begins at once */
 
-static struct client_stall *slot_of(struct client_context *context, const struct ip *ip)
+static struct client_penalty_entry *entry_of(struct client_context *context, const struct ip *ip)
 {
     struct client_penalty *penalty = &context->penalty;
 
@@ -29,7 +29,8 @@ static struct client_stall *slot_of(struct client_context *context, const struct
         penalty->key.first = random_next(&context->worker_context->random) | 1;
         penalty->key.second = random_next(&context->worker_context->random);
     }
-    return &penalty->slots[siphash_number(&penalty->key, ip_customer(ip)) % CLIENT_PENALTY_SLOTS];
+    return &penalty
+                ->entries[siphash_number(&penalty->key, ip_customer(ip)) % CLIENT_PENALTY_ENTRIES];
 }
 
 /* Milliseconds until the penalty ends; 0: there is none. */
@@ -50,53 +51,53 @@ static uint16_t second_of(uint32_t now_ms)
 void client_penalty_note(struct client_context *context, const struct ip *ip, bool succeeded)
 {
     uint32_t now_ms = client_clock_ms(context);
-    struct client_stall *slot;
+    struct client_penalty_entry *entry;
     uint32_t left_ms;
 
     if (ip_is_none(ip)) {
         return;
     }
-    slot = slot_of(context, ip);
-    left_ms = left_of(slot->ends_ms, now_ms);
+    entry = entry_of(context, ip);
+    left_ms = left_of(entry->ends_ms, now_ms);
     if (succeeded) {
         left_ms = left_ms > STALL_COSTS_MS ? left_ms - STALL_COSTS_MS : 0;
-        slot->succeeded_s = second_of(now_ms);
+        entry->succeeded_s = second_of(now_ms);
     } else {
         left_ms = left_ms + STALL_COSTS_MS < MOST_MS ? left_ms + STALL_COSTS_MS : MOST_MS;
     }
-    slot->ends_ms = left_ms > 0 ? now_ms + left_ms : 0;
+    entry->ends_ms = left_ms > 0 ? now_ms + left_ms : 0;
 }
 
 /* limits.handshakes may exceed the range of this count: then the last ones are not counted. */
 void client_penalty_begin(struct client_context *context, const struct ip *ip)
 {
     if (!ip_is_none(ip)) {
-        struct client_stall *slot = slot_of(context, ip);
+        struct client_penalty_entry *entry = entry_of(context, ip);
 
-        slot->under_way += slot->under_way < UINT16_MAX;
+        entry->under_way += entry->under_way < UINT16_MAX;
     }
 }
 
 void client_penalty_end(struct client_context *context, const struct ip *ip)
 {
     if (!ip_is_none(ip)) {
-        struct client_stall *slot = slot_of(context, ip);
+        struct client_penalty_entry *entry = entry_of(context, ip);
 
-        slot->under_way -= slot->under_way > 0;
+        entry->under_way -= entry->under_way > 0;
     }
 }
 
-bool client_penalty_often(struct client_context *context, const struct ip *ip)
+bool client_penalty_applies(struct client_context *context, const struct ip *ip)
 {
     return !ip_is_none(ip) &&
-           left_of(slot_of(context, ip)->ends_ms, client_clock_ms(context)) > PENALIZED_MS;
+           left_of(entry_of(context, ip)->ends_ms, client_clock_ms(context)) > PENALIZED_MS;
 }
 
 bool client_penalty_unproven(struct client_context *context, const struct ip *ip)
 {
-    const struct client_stall *slot = slot_of(context, ip);
-    uint16_t since_s = (uint16_t)(second_of(client_clock_ms(context)) - slot->succeeded_s);
+    const struct client_penalty_entry *entry = entry_of(context, ip);
+    uint16_t since_s = (uint16_t)(second_of(client_clock_ms(context)) - entry->succeeded_s);
 
-    return !ip_is_none(ip) && slot->under_way >= UNPROVEN_MAX &&
-           (slot->succeeded_s == 0 || since_s > PROVEN_FOR_S);
+    return !ip_is_none(ip) && entry->under_way >= UNPROVEN_MAX &&
+           (entry->succeeded_s == 0 || since_s > PROVEN_FOR_S);
 }

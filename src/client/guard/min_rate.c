@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See min_rate.h. A client that keeps to the rate in each window is never found too slow, in whatever
- * lumps its bytes move within the window. */
+/* See min_rate.h. A client that keeps to the rate in each window is never found too slow, however
+ * its bytes are spread within the window. */
 #include "client/guard/min_rate.h"
 
 #include "base/check.h"
 
-static uint32_t said(uint32_t of_route, uint32_t of_listener)
+static uint32_t route_or_listener(uint32_t of_route, uint32_t of_listener)
 {
     return of_route != RATE_UNSAID ? of_route : of_listener;
 }
@@ -22,8 +22,8 @@ struct min_rate_rule min_rate_rule_of(const struct exchange *exchange,
     };
 
     if (own != NULL) {
-        rule.rate = said(body ? own->request_body : own->response, rule.rate);
-        rule.window_ms = said(own->window, rule.window_ms);
+        rule.rate = route_or_listener(body ? own->request_body : own->response, rule.rate);
+        rule.window_ms = route_or_listener(own->window, rule.window_ms);
     }
     return rule;
 }
@@ -57,7 +57,7 @@ void min_rate_go_on(struct min_rate *min_rate, uint64_t now_us)
     }
 }
 
-/* What was acknowledged is seen by looking only: it counts from the look that saw it. */
+/* Acknowledged bytes show at a check only: they count from the check that saw them. */
 static void take_progress(struct min_rate *min_rate, uint64_t now_us, uint64_t bytes)
 {
     if (bytes > min_rate->bytes) {

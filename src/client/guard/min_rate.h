@@ -18,7 +18,7 @@ struct min_rate {
     uint64_t window_us;    /* when the window began; 0: nothing has begun */
     uint64_t window_bytes; /* moved by then */
     uint64_t moved_us;     /* when a byte moved last */
-    uint64_t bytes;        /* moved by the last look */
+    uint64_t bytes;        /* moved by the last check */
     uint64_t checked_us;
     uint64_t held_us; /* since when the client is not waited for; 0: it is */
 };

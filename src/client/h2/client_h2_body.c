@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A request's body on its way in. Small pieces of one read go on together. What the exchange does not
- * take waits in the stream, which its window bounds: that is opened as bytes are taken. The connection's window is opened at once while
- * little waits in all streams together, so that a stream whose origin is slow does not hold up the
- * others. */
+/* A request's body on its way in. Small pieces of one read go on together. Bytes that the exchange does
+ * not take wait in the stream. Its window bounds them, and opens as the exchange takes bytes. The
+ * connection's window opens at once while little waits in all streams together, so that a stream whose
+ * origin is slow does not hold up the others. */
 #include "client/h2/client_h2_private.h"
 
 /* A smaller piece waits for the others of its read, so that each is not a chunk and a packet of its
@@ -39,7 +39,7 @@ static void took(struct client_h2_stream *stream, size_t bytes)
     }
 }
 
-/* Of what waited, the connection's window is opened where that has not been done already. */
+/* Opens the stream's window, and the connection's for the bytes that did not open it on arrival. */
 static void took_waiting(struct client_h2_stream *stream, size_t bytes)
 {
     size_t unreturned = stream->body->unreturned < bytes ? stream->body->unreturned : bytes;
@@ -103,7 +103,7 @@ static void store(struct client_h2_stream *stream, struct bytes bytes)
     }
 }
 
-/* Nothing is gained where more is not to come. */
+/* Large pieces, and the last of a read, after which no more comes to gather. */
 static bool goes_on_alone(const struct client_h2_stream *stream, struct bytes bytes)
 {
     return bytes.length >= GATHER_BELOW_BYTES || stream->h2->data_ends;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How long clients of HTTP/2 may take: looked at once in a while, and only while there is something
- * that a client is waited for. Idle times hold for each stream, minimum rates for its share of the
+/* How long clients of HTTP/2 may take: checked each TICK_MS, and only while the gateway waits for
+ * something of a client. Idle times hold for each stream, minimum rates for its share of the
  * connection. */
 #include "client/h2/client_h2_private.h"
 
 #define TICK_MS 500
 #define PONG_MS 2000 /* GOAWAY's second step does not wait for longer */
 
-/* Streams side by side share a line, so that each may be as slow as its share. */
+/* Streams of one connection share its bandwidth: each may be as slow as its share. */
 static struct min_rate_rule rule_of(const struct client_h2_stream *stream, bool body)
 {
     const struct client_h2 *h2 = stream->h2;
@@ -33,7 +33,7 @@ void client_h2_awaits_body(struct client_h2_stream *stream)
 
 /* --- a stream ------------------------------------------------------------------------------ */
 
-/* Of what it may have more there is none, or its client's window is closed to it. */
+/* Bytes of the answer wait, and the client's window of this stream is closed. */
 static bool waits_for_window(const struct client_h2_stream *stream)
 {
     return (stream->answer->out.length > 0 || !list_is_empty(&stream->answer->waiting)) &&
@@ -87,8 +87,8 @@ static void cut_body(struct client_h2_stream *stream, const char *what, enum cut
     exchange_body_failed(stream->exchange, 408, what);
 }
 
-/* In a conversation the client may listen for long: what it takes of the answer shows that it is
- * there. */
+/* Where both sides send at once (gRPC), a client may receive for long without sending: the bytes that
+ * it takes of the answer count as progress of the body. */
 static void check_at_body(struct client_h2_stream *stream)
 {
     struct min_rate_rule rule = rule_of(stream, true);
@@ -129,7 +129,8 @@ static bool is_cut_short(const struct client_h2_stream *stream)
     return !stream->ended;
 }
 
-/* By TCP alone a client that has left looks like one that listens on: what is safe is given up. */
+/* TCP shows a client that left like one that closed its sending side only: safe requests are given
+ * up. */
 static bool seems_unwanted(const struct client_h2_stream *stream)
 {
     return !stream->answer_ended && http_method_is_safe(exchange_request(stream->exchange)->method);

@@ -101,7 +101,8 @@ void config_read_listener(struct reading *reading, const struct node *node, void
                           "'mode' is for Unix sockets only, and this listener is none");
         }
         check_https(reading, node, listener);
-        listener->has_doors = listener->doors.allow_count > 0 || listener->doors.deny_count > 0;
+        listener->has_access_rules =
+            listener->access_rules.allow_count > 0 || listener->access_rules.deny_count > 0;
     }
     reading->listeners_unsure |= listener->name == NULL;
     reading->listener = NULL;

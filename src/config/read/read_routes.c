@@ -115,8 +115,8 @@ static void read_route(struct reading *reading, const struct node *node,
     }
     set_rpc_timeouts(route);
     check_key(reading, node, route);
-    route->has_doors =
-        route->doors.allow_count > 0 || route->doors.deny_count > 0 || route->doors.maintenance;
+    route->has_access_rules = route->access_rules.allow_count > 0 ||
+                              route->access_rules.deny_count > 0 || route->access_rules.maintenance;
     config_finish_cache(reading, node, route);
     route->is_metered = route->rate_limit_count > 0 || route->waiting_room.active > 0;
 }

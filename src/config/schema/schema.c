@@ -636,13 +636,13 @@ static const struct option options[] = {
      .help = "Reload the configuration when one of these files has changed."},
     {.path = "allow", .places = PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_NETWORKS,
      .sample = "[10.0.0.0/8]", .sample_off = true,
-     FIELD_LIST(listener_settings, doors.allow, doors.allow_count), IN_ROUTE(doors.allow), NETWORKS,
+     FIELD_LIST(listener_settings, access_rules.allow, access_rules.allow_count), IN_ROUTE(access_rules.allow), NETWORKS,
      .help = "Networks of clients whose requests are served; others get 403. Absent: all. The client "
              "is the one that trusted_proxies name; one without an address (a Unix socket) is in no "
              "network."},
     {.path = "deny", .places = PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_NETWORKS,
      .sample = "[10.66.0.0/16]", .sample_off = true,
-     FIELD_LIST(listener_settings, doors.deny, doors.deny_count), IN_ROUTE(doors.deny), NETWORKS,
+     FIELD_LIST(listener_settings, access_rules.deny, access_rules.deny_count), IN_ROUTE(access_rules.deny), NETWORKS,
      .help = "Networks of clients whose requests get 403, even if allow lists them."},
     {.path = "hsts", .places = PLACE_LISTENER, .type = OPTION_TEXT, .least = "1",
      .greatest = "256", .sample = "max-age=31536000; includeSubDomains", .sample_off = true,
@@ -1122,12 +1122,12 @@ static const struct option options[] = {
      .help = "on: a path that would take this route is answered 400 when an origin may read it as "
              "the path of another route, or of none; off: it passes as it came (doc/PATHS.md)."},
     {.path = "maintenance", .places = PLACE_ROUTE, .type = OPTION_FLAG, .initial = "false",
-     .sample_off = true, FIELD(route_settings, doors.maintenance),
+     .sample_off = true, FIELD(route_settings, access_rules.maintenance),
      .help = "Answer 503 to all but testers, with error_pages.maintenance for browsers. turnpikectl "
              "maintenance ROUTE on (or off) does the same at run time, before what the file says."},
     {.path = "maintenance_pass", .places = PLACE_ROUTE, .type = OPTION_CONDITIONS,
      .sample = "{X-Tester: a-secret}", .sample_off = true,
-     FIELD_LIST(route_settings, doors.pass, doors.pass_count), .read = config_read_condition,
+     FIELD_LIST(route_settings, access_rules.pass, access_rules.pass_count), .read = config_read_condition,
      .expects = "a mapping of names to values, such as {X-Tenant: blue}",
      .help = "Header fields of testers: a request with one of them is served in maintenance."},
     {.path = "priority", .places = PLACE_ROUTE, .type = OPTION_CHOICE, .initial = "normal",

@@ -393,7 +393,8 @@ static void add_origins(const struct explain_world *world, const struct service_
 static void add_doors(const struct listener_settings *listener, const struct route_settings *route,
                       const struct ip *client, struct json *json)
 {
-    if (!doors_let_in(&listener->doors, client) || !doors_let_in(&route->doors, client)) {
+    if (!access_rules_permit(&listener->access_rules, client) ||
+        !access_rules_permit(&route->access_rules, client)) {
         json_text(json, "refused", "403: allow and deny do not let this client in");
     }
     if (maintenance_holds(route)) {

@@ -46,7 +46,7 @@ static bool is_penalized(struct gateway *gateway, uint8_t last)
 {
     const struct ip ip = address(last);
 
-    return client_penalty_often(gateway->clients, &ip);
+    return client_penalty_applies(gateway->clients, &ip);
 }
 
 static void two_may_come_to_nothing(void **state)
