@@ -703,12 +703,11 @@ static uint8_t flags_of(struct h2_session *session, const struct http_field *fie
 #define PAIRS_MOST (HTTP_FIELDS_MAX + 8)
 
 /* An answer's fields stay where they are until they were written, and a request's do not. */
-static void name_values(struct h2_session *session, nghttp2_nv *pairs,
-                        const struct http_field *fields, uint32_t count)
+static inline __attribute__((always_inline)) void name_each(struct h2_session *session,
+                                                            nghttp2_nv *pairs,
+                                                            const struct http_field *fields,
+                                                            uint32_t count, bool to_origin)
 {
-    bool to_origin = session->sessions == NULL;
-
-    CHECK(count <= PAIRS_MOST);
     for (uint32_t i = 0; i < count; i++) {
         pairs[i] = (nghttp2_nv){
             .name = (uint8_t *)fields[i].name.at,
@@ -717,6 +716,17 @@ static void name_values(struct h2_session *session, nghttp2_nv *pairs,
             .valuelen = fields[i].value.length,
             .flags = to_origin ? NGHTTP2_NV_FLAG_NONE : flags_of(session, &fields[i]),
         };
+    }
+}
+
+static void name_values(struct h2_session *session, nghttp2_nv *pairs,
+                        const struct http_field *fields, uint32_t count)
+{
+    CHECK(count <= PAIRS_MOST);
+    if (session->sessions == NULL) {
+        name_each(session, pairs, fields, count, true);
+    } else {
+        name_each(session, pairs, fields, count, false);
     }
 }
 
