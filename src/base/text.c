@@ -87,9 +87,7 @@ static size_t plain_length(struct bytes bytes)
     return length;
 }
 
-/* Length of the multi-byte character at the start, 0 when it is not well-formed
- * (RFC 3629 section 4: no overlong forms, no surrogates, nothing above U+10FFFF). */
-static size_t utf8_length(struct bytes bytes)
+size_t text_utf8_length(struct bytes bytes)
 {
     const unsigned char *at = (const unsigned char *)bytes.at;
     unsigned char lowest = 0x80;
@@ -113,7 +111,7 @@ static size_t utf8_length(struct bytes bytes)
         return 0;
     }
     for (size_t i = 2; i < length; i++) {
-        if ((at[i] & 0xc0) != 0x80) {
+        if (!text_byte_continues(bytes.at[i])) {
             return 0;
         }
     }
@@ -151,7 +149,7 @@ void text_add_json_cut(struct text *text, struct bytes bytes, size_t most)
         bytes = bytes_skip(bytes, plain);
         most -= plain;
 
-        used = utf8_length(bytes);
+        used = text_utf8_length(bytes);
         if (used > 0) {
             piece = bytes.at;
             length = used;

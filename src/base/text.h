@@ -118,6 +118,15 @@ static inline bool text_byte_is_plain(unsigned char byte)
     return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
 }
 
+/* Length of the multi-byte character at the start, 0 when it is not well-formed
+ * (RFC 3629 section 4: no overlong forms, no surrogates, nothing above U+10FFFF). */
+size_t text_utf8_length(struct bytes bytes);
+/* A byte that goes on with a character of UTF-8, and takes no column. */
+static inline bool text_byte_continues(char byte)
+{
+    return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
 /* As the inside of a JSON string: quotes, backslashes and bytes below 0x20 escaped,
  * bytes that are not valid UTF-8 shown as \u00XX. */
 void text_add_json(struct text *text, struct bytes bytes);

@@ -3,6 +3,7 @@
  * then sorted and given the source line and caret they are printed with. */
 #include "config/errors.h"
 
+#include "base/text.h"
 #include "config/yaml/parts.h"
 
 #include <stdarg.h>
@@ -129,26 +130,6 @@ static int compare_places(const void *a, const void *b)
     return left->order < right->order ? -1 : 1;
 }
 
-static bool continues_character(char byte)
-{
-    return ((unsigned char)byte & 0xC0) == 0x80;
-}
-
-/* The first `count` characters of a line, or all of it. */
-static size_t characters(struct bytes line, size_t count)
-{
-    size_t at = 0;
-
-    while (at < line.length && count > 0) {
-        at++;
-        while (at < line.length && continues_character(line.at[at])) {
-            at++;
-        }
-        count--;
-    }
-    return at;
-}
-
 static void add_printable(FILE *out, struct bytes text)
 {
     size_t i;
@@ -171,15 +152,15 @@ static char *make_excerpt(struct bytes line, uint32_t column)
         return NULL;
     }
     if (column > EXCERPT_WIDTH) {
-        line = bytes_skip(line, characters(line, column - EXCERPT_BEFORE));
+        line = bytes_skip(line, config_characters(line, column - EXCERPT_BEFORE));
         column = EXCERPT_BEFORE;
     }
-    line.length = characters(line, EXCERPT_WIDTH);
+    line.length = config_characters(line, EXCERPT_WIDTH);
     add_printable(out, line);
     fputc('\n', out);
     /* Tabs stay tabs, so that the caret stands right whatever their width. */
     for (i = 0; i < line.length && column > 1; i++) {
-        if (!continues_character(line.at[i])) {
+        if (!text_byte_continues(line.at[i])) {
             fputc(line.at[i] == '\t' ? '\t' : ' ', out);
             column--;
         }
@@ -268,7 +249,7 @@ struct shown config_show(struct bytes text)
     size_t length = text.length > SHOWN_MAX ? SHOWN_MAX : text.length;
     size_t i;
 
-    while (length < text.length && length > 0 && continues_character(text.at[length])) {
+    while (length < text.length && length > 0 && text_byte_continues(text.at[length])) {
         length--;
     }
     for (i = 0; i < length; i++) {

@@ -79,19 +79,20 @@ struct node *config_load_tree(struct arena *scratch, struct bytes source)
     return root;
 }
 
-/* Fills arena and settings from the text; what is wrong goes to the errors. */
-static void read_source(struct reading *reading, const char *name, struct bytes source)
+/* Fills arena and settings from the text; what is wrong goes to the errors. Takes a byte order mark off
+ * *source: marks do not count it. */
+static void read_source(struct reading *reading, const char *name, struct bytes *source)
 {
     struct node *root;
 
     reading->settings = arena_take(reading->arena, sizeof(*reading->settings));
-    if (reading->settings == NULL || !config_source_check(&source, reading->errors) ||
-        !list_parts(reading, name, source)) {
+    if (reading->settings == NULL || !config_source_check(source, reading->errors) ||
+        !list_parts(reading, name, *source)) {
         return;
     }
     reading->settings->file = reading->parts[0].file;
     config_reading_init(reading);
-    root = read_parts(reading, source);
+    root = read_parts(reading, *source);
     if (root != NULL && config_node_is_empty(root)) {
         config_errors_add(reading->errors, (struct mark){1, 1}, CONFIG_EMPTY_FILE);
     } else if (root != NULL) {
@@ -116,9 +117,6 @@ static struct snapshot *finish(struct reading *reading, struct bytes source)
     if (snapshot == NULL) {
         arena_free(&reading->arena);
     }
-    if (bytes_start_with(source, BYTES("\xEF\xBB\xBF"))) {
-        source = bytes_skip(source, 3); /* marks do not count it */
-    }
     config_errors_finish(reading->errors, source);
     return snapshot;
 }
@@ -132,7 +130,7 @@ static struct snapshot *load_source(const char *name, struct bytes source,
     reading.arena = arena_new();
     reading.scratch = arena_new();
     if (reading.arena != NULL && reading.scratch != NULL) {
-        read_source(&reading, name, source);
+        read_source(&reading, name, &source);
         snapshot = finish(&reading, source);
     } else {
         config_errors_add(errors, whole_file, "not enough memory to read it");

@@ -2,6 +2,8 @@
 /* JSON is YAML with all its quotes, so the configuration's reader makes a tree of it. */
 #include "remote/answer.h"
 
+#include "base/text.h"
+
 #include <stdlib.h>
 
 struct node *answer_read(struct arena *scratch, struct bytes json)
@@ -42,18 +44,12 @@ double answer_number(const struct node *map, const char *key)
     return answer_number_in(answer_text(map, key));
 }
 
-/* UTF-8 continuation bytes take no room. */
-static bool takes_room(char byte)
-{
-    return ((unsigned char)byte & 0xc0) != 0x80;
-}
-
 int columns_of(struct bytes text)
 {
     int width = 0;
 
     for (size_t i = 0; i < text.length; i++) {
-        width += takes_room(text.at[i]);
+        width += !text_byte_continues(text.at[i]);
     }
     return width;
 }
@@ -73,7 +69,7 @@ static struct bytes first_columns(struct bytes text, int columns)
     int width = 0;
 
     for (size_t i = 0; i < text.length; i++) {
-        width += takes_room(text.at[i]);
+        width += !text_byte_continues(text.at[i]);
         if (width > columns) {
             return bytes_first(text, i);
         }

@@ -2,6 +2,8 @@
 /* Lines and parts of a configuration's text; config/yaml/parts.h says what a part is. */
 #include "config/yaml/parts.h"
 
+#include "base/text.h"
+
 #include <string.h>
 
 /* CR, LF and CRLF end lines, as they do for libyaml; its other line breaks never get this far
@@ -21,6 +23,20 @@ struct bytes config_next_line(struct bytes *rest)
         *rest = bytes_skip(*rest, 1);
     }
     return line;
+}
+
+size_t config_characters(struct bytes line, size_t count)
+{
+    size_t at = 0;
+
+    while (at < line.length && count > 0) {
+        at++;
+        while (at < line.length && text_byte_continues(line.at[at])) {
+            at++;
+        }
+        count--;
+    }
+    return at;
 }
 
 static bool is_part_line(struct bytes rest)

@@ -29,5 +29,7 @@ struct config_part_walk {
 bool config_next_part(struct config_part_walk *walk, struct config_part *part);
 /* Takes the next line off *rest, without its end: CR, LF or CRLF. */
 struct bytes config_next_line(struct bytes *rest);
+/* Bytes of the first `count` characters of a line, or of all of it. */
+size_t config_characters(struct bytes line, size_t count);
 
 #endif

@@ -4,58 +4,23 @@
  * like a comment could then hold options. */
 #include "config/yaml/source_check.h"
 
+#include "base/text.h"
+
 #define BYTE_ORDER_MARK 0xFEFF
 #define NOT_UTF8 UINT32_MAX
-
-struct utf8_form {
-    unsigned char mask;
-    unsigned char lead;
-    unsigned char length;
-    uint32_t least; /* smaller ones have a shorter form: overlong */
-};
-
-static const struct utf8_form forms[] = {
-    {0x80, 0x00, 1, 0},
-    {0xE0, 0xC0, 2, 0x80},
-    {0xF0, 0xE0, 3, 0x800},
-    {0xF8, 0xF0, 4, 0x10000},
-};
-
-static const struct utf8_form *form_of(unsigned char first)
-{
-    size_t i;
-
-    for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-        if ((first & forms[i].mask) == forms[i].lead) {
-            return &forms[i];
-        }
-    }
-    return NULL;
-}
 
 /* Takes one character off *rest, or returns NOT_UTF8. */
 static uint32_t take_character(struct bytes *rest)
 {
-    const struct utf8_form *form = form_of((unsigned char)rest->at[0]);
-    uint32_t character;
-    size_t i;
+    static const unsigned char lead_bits[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    size_t length = (unsigned char)rest->at[0] < 0x80 ? 1 : text_utf8_length(*rest);
+    uint32_t character = (unsigned char)rest->at[0] & lead_bits[length];
 
-    if (form == NULL || form->length > rest->length) {
-        return NOT_UTF8;
-    }
-    character = (unsigned char)rest->at[0] & (unsigned char)~form->mask;
-    for (i = 1; i < form->length; i++) {
-        if (((unsigned char)rest->at[i] & 0xC0) != 0x80) {
-            return NOT_UTF8;
-        }
+    for (size_t i = 1; i < length; i++) {
         character = character << 6 | ((unsigned char)rest->at[i] & 0x3F);
     }
-    if (character < form->least || character > 0x10FFFF ||
-        (character >= 0xD800 && character <= 0xDFFF)) {
-        return NOT_UTF8;
-    }
-    *rest = bytes_skip(*rest, form->length);
-    return character;
+    *rest = bytes_skip(*rest, length);
+    return length > 0 ? character : NOT_UTF8;
 }
 
 /* Why a character must not stand in a file, or NULL. */

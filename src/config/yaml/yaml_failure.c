@@ -3,6 +3,7 @@
  * always where the library stumbles. The first one that recognises its mistake has the word. */
 #include "config/yaml/yaml_failure.h"
 
+#include "base/text.h"
 #include "config/yaml/parts.h"
 
 #include <string.h>
@@ -21,15 +22,8 @@ static struct bytes line_at(struct bytes source, uint32_t number)
 /* The byte at a column that counts characters; '\0' behind the end. */
 static char byte_at(struct bytes line, uint32_t column)
 {
-    size_t at = 0;
+    size_t at = config_characters(line, column > 1 ? column - 1 : 0);
 
-    while (at < line.length && column > 1) {
-        at++;
-        while (at < line.length && ((unsigned char)line.at[at] & 0xC0) == 0x80) {
-            at++;
-        }
-        column--;
-    }
     return at < line.length ? line.at[at] : '\0';
 }
 
@@ -83,7 +77,7 @@ static bool is_variable(struct config_errors *errors, const struct yaml_failure 
     }
     mark.column = 1;
     for (const char *at = line.at; at < found; at++) {
-        mark.column += ((unsigned char)*at & 0xC0) != 0x80;
+        mark.column += !text_byte_continues(*at);
     }
     config_errors_add(errors, mark, CONFIG_NO_VARIABLES);
     return true;
