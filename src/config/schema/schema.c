@@ -9,6 +9,11 @@
     .offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
 /* A value whose place in the file is kept as well. */
 #define FIELD_AT(type, member, place) FIELD(type, member), .at = offsetof(struct type, place)
+/* A file, whose place in the configuration is kept as MEMBER_at. */
+#define ABSOLUTE(group, member) \
+    .type = OPTION_TEXT, FIELD_AT(group, member, member##_at), .fits = config_is_absolute, \
+    .expects = "an absolute path"
+#define PEM_FILE(group, member) ABSOLUTE(group, member), .least = "2", .greatest = "4096"
 /* A list: its array and its length. */
 #define FIELD_LIST(type, member, count) \
     .offset = offsetof(struct type, member), .size = sizeof(void *), \
@@ -82,16 +87,12 @@ static const struct option options[] = {
      FIELD(settings, core_dumps),
      .help = "Allow core dumps. Buffers of messages stay out of them (on Linux), but not all that "
              "clients sent, nor keys: SECURITY.md says what."},
-    {.path = "pid_file", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
-     .sample = "/run/turnpike/turnpike.pid", .sample_off = true, FIELD(settings, pid_file),
-     .at = offsetof(struct settings, pid_file_at), .fits = config_is_absolute,
-     .expects = "an absolute path",
+    {.path = "pid_file", .places = PLACE_GLOBAL, .sample = "/run/turnpike/turnpike.pid",
+     .sample_off = true, ABSOLUTE(settings, pid_file),
      .help = "File that holds the pid of the serving process, an absolute path in a folder "
              "that `user` may write to. A binary upgrade replaces it."},
-    {.path = "state_directory", .places = PLACE_GLOBAL, .type = OPTION_TEXT,
-     .sample = "/var/lib/turnpike", .sample_off = true, FIELD(settings, state_directory),
-     .at = offsetof(struct settings, state_directory_at), .fits = config_is_absolute,
-     .expects = "an absolute path",
+    {.path = "state_directory", .places = PLACE_GLOBAL, .sample = "/var/lib/turnpike",
+     .sample_off = true, ABSOLUTE(settings, state_directory),
      .help = "Folder for the last good configuration, the audit log and decisions made at run "
              "time, an absolute path that `user` may write to. Absent: $STATE_DIRECTORY, or "
              "/var/lib/turnpike if it exists."},
@@ -152,11 +153,9 @@ static const struct option options[] = {
     {.path = "tracing.tls", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
      FIELD(tracing_settings, tls), .read = config_check_collector_tls,
      .help = "What is asked of a collector whose URL begins with https://."},
-    {.path = "tracing.tls.ca", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .least = "2",
-     .greatest = "4096", .sample = "/etc/turnpike/tls/collector-ca.crt", .sample_off = true,
-     FIELD(tls_service_settings, ca),
-     .at = offsetof(struct tls_service_settings, ca_at), .fits = config_is_absolute,
-     .expects = "an absolute path",
+    {.path = "tracing.tls.ca", .places = PLACE_GLOBAL,
+     .sample = "/etc/turnpike/tls/collector-ca.crt", .sample_off = true,
+     PEM_FILE(tls_service_settings, ca),
      .help = "PEM file with the certificates that may have signed the collector's; default: what the "
              "system trusts."},
     {.path = "tracing.sample", .places = PLACE_GLOBAL, .type = OPTION_PERCENT, .initial = "1%",
@@ -533,18 +532,14 @@ static const struct option options[] = {
      .help = "Certificates and their private keys. A client gets the one that has the name it "
              "asks for (SNI), ECDSA before RSA. Without such a one it gets the first "
              "(tls.unknown_names)."},
-    {.path = "tls.certificates.cert", .places = PLACE_LISTENER, .type = OPTION_TEXT,
-     .required = true, .least = "2", .greatest = "4096", .sample = "/etc/turnpike/tls/example.crt",
-     FIELD(tls_certificate_settings, cert),
-     .at = offsetof(struct tls_certificate_settings, cert_at), .fits = config_is_absolute,
-     .expects = "an absolute path", .missing = "the path of a PEM file",
+    {.path = "tls.certificates.cert", .places = PLACE_LISTENER, .required = true,
+     .sample = "/etc/turnpike/tls/example.crt", .missing = "the path of a PEM file",
+     PEM_FILE(tls_certificate_settings, cert),
      .help = "PEM file with the certificate, followed by the intermediate certificates up to "
              "its CA."},
-    {.path = "tls.certificates.key", .places = PLACE_LISTENER, .type = OPTION_TEXT,
-     .required = true, .least = "2", .greatest = "4096", .sample = "/etc/turnpike/tls/example.key",
-     FIELD(tls_certificate_settings, key),
-     .at = offsetof(struct tls_certificate_settings, key_at), .fits = config_is_absolute,
-     .expects = "an absolute path", .missing = "the path of a PEM file",
+    {.path = "tls.certificates.key", .places = PLACE_LISTENER, .required = true,
+     .sample = "/etc/turnpike/tls/example.key", .missing = "the path of a PEM file",
+     PEM_FILE(tls_certificate_settings, key),
      .help = "PEM file with the private key of the certificate. A file that every user of the "
              "machine may read is refused. For a file that a group or an ACL may read the log "
              "has a warning."},
@@ -587,11 +582,8 @@ static const struct option options[] = {
              "that tls.client_auth.ca has not issued fails the handshake. After a reload the "
              "mode also holds for open connections: a request on one that does not meet it gets "
              "421, and the connection closes."},
-    {.path = "tls.client_auth.ca", .places = PLACE_LISTENER, .type = OPTION_TEXT, .least = "2",
-     .greatest = "4096", .sample = "/etc/turnpike/tls/clients-ca.crt",
-     FIELD(tls_client_auth_settings, ca),
-     .at = offsetof(struct tls_client_auth_settings, ca_at), .fits = config_is_absolute,
-     .expects = "an absolute path",
+    {.path = "tls.client_auth.ca", .places = PLACE_LISTENER,
+     .sample = "/etc/turnpike/tls/clients-ca.crt", PEM_FILE(tls_client_auth_settings, ca),
      .help = "PEM file with the CAs whose client certificates are accepted."},
     {.path = "tls.hosts", .places = PLACE_LISTENER, .type = OPTION_ROWS,
      FIELD_LIST(tls_listener_settings, hosts, host_count), .read = config_read_tls_host,
@@ -607,11 +599,8 @@ static const struct option options[] = {
      .initial = "required", .words = "off|optional|required",
      FIELD(tls_host_settings, client_auth.mode),
      .help = "For this host, in place of tls.client_auth.mode."},
-    {.path = "tls.hosts.ca", .places = PLACE_LISTENER, .type = OPTION_TEXT, .least = "2",
-     .greatest = "4096", .sample = "/etc/turnpike/tls/merchants-ca.crt",
-     FIELD(tls_host_settings, client_auth.ca),
-     .at = offsetof(struct tls_host_settings, client_auth.ca_at), .fits = config_is_absolute,
-     .expects = "an absolute path",
+    {.path = "tls.hosts.ca", .places = PLACE_LISTENER,
+     .sample = "/etc/turnpike/tls/merchants-ca.crt", PEM_FILE(tls_host_settings, client_auth.ca),
      .help = "For this host, in place of tls.client_auth.ca. Absent: that file."},
     {.path = "tls.resume", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "true",
      FIELD(tls_listener_settings, resume),
@@ -762,26 +751,17 @@ static const struct option options[] = {
      .sample_off = true,
      FIELD_AT(service_settings, tls, tls.at), .read = config_check_service_tls,
      .help = "Speak TLS with the origins; {} for TLS with all defaults. Absent: plain HTTP."},
-    {.path = "tls.ca", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "2",
-     .greatest = "4096", FIELD(tls_service_settings, ca),
-     .at = offsetof(struct tls_service_settings, ca_at), .fits = config_is_absolute,
-     .expects = "an absolute path",
+    {.path = "tls.ca", .places = PLACE_SERVICE, PEM_FILE(tls_service_settings, ca),
      .help = "PEM file with the CAs that may have issued the certificates of the origins. "
              "Absent: the CAs that the system trusts."},
     {.path = "tls.server_name", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "1",
      .greatest = "253", FIELD(tls_service_settings, server_name),
      .help = "Name that is asked for (SNI) and that the origin's certificate must have, "
              "whatever Host says. Absent: the name of the origin."},
-    {.path = "tls.cert", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "2",
-     .greatest = "4096", FIELD(tls_service_settings, cert),
-     .at = offsetof(struct tls_service_settings, cert_at), .fits = config_is_absolute,
-     .expects = "an absolute path",
+    {.path = "tls.cert", .places = PLACE_SERVICE, PEM_FILE(tls_service_settings, cert),
      .help = "PEM file with the gateway's own certificate, for origins that ask for one (mutual "
              "TLS)."},
-    {.path = "tls.key", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "2",
-     .greatest = "4096", FIELD(tls_service_settings, key),
-     .at = offsetof(struct tls_service_settings, key_at), .fits = config_is_absolute,
-     .expects = "an absolute path",
+    {.path = "tls.key", .places = PLACE_SERVICE, PEM_FILE(tls_service_settings, key),
      .help = "PEM file with the private key of the gateway's certificate. A file that every "
              "user of the machine may read is refused. For a file that a group or an ACL may "
              "read the log has a warning."},
