@@ -79,10 +79,11 @@ struct origin {
     uint32_t ready[PRIORITY_COUNT]; /* in these, but for what is held */
     uint32_t passed_over[PRIORITY_COUNT];
     uint32_t held_count;
-    struct link probes;   /* of it: prober.c */
-    struct link blocked;  /* in directory->blocked */
-    struct link nameless; /* in directory->nameless */
-    uint64_t asked_us;    /* when others were last asked for idle connections to it */
+    uint64_t line_from_us; /* since when a request has always been in line */
+    struct link probes;    /* of it: prober.c */
+    struct link blocked;   /* in directory->blocked */
+    struct link nameless;  /* in directory->nameless */
+    uint64_t asked_us;     /* when others were last asked for idle connections to it */
     struct keeping keeping;
     bool serving; /* inside pool_serve_line */
 

@@ -713,10 +713,12 @@ static const struct option options[] = {
      .help = "An idle connection is closed after this time."},
     {.path = "pool.max_pending", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1024",
      .least = "0", .greatest = "1000000", FIELD(pool_settings, max_pending),
-     .help = "Exchanges that wait for one origin, of all workers. Further ones get 503."},
+     .help = "Exchanges that wait for one origin, of all workers. Further ones get 503; in a full line "
+             "one of a higher `priority` takes the place of one of a lower."},
     {.path = "pool.pending_timeout", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "5s",
      .least = "10ms", .greatest = "1h", FIELD(pool_settings, pending_timeout),
-     .help = "How long an exchange may wait for a connection. Then it gets 503."},
+     .help = "How long an exchange may wait for a connection. Then it gets 503. Where a limit has kept exchanges "
+             "waiting without a pause for half of this time, only a fifth of it is waited."},
 
     {.path = "retry_budget", .places = PLACE_SERVICE, .type = OPTION_GROUP,
      FIELD(service_settings, retry_budget),

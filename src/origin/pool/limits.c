@@ -11,6 +11,8 @@
  * did not come for it. */
 #define CHECK_AGAIN_MS 10  /* no longer than the patience of a request: adaptive.c */
 #define ASK_PAUSE_US 10000 /* between two rounds of calls about one origin or service */
+#define STANDING_LINE_SHARE \
+    5 /* so small a part of pool.pending_timeout is waited in a line that stands */
 
 enum {
     SLOT_OF_ORIGIN = 1,
@@ -264,14 +266,31 @@ bool limits_waits_for_dial(const struct origin_request *request)
     return is_adaptive(request) && (request->slots & SLOT_OF_ORIGIN) != 0;
 }
 
+/* It waits for what others have, in a line that is longer than what is served and has not been empty for
+ * half of the time in which one may wait: what goes in order of arrival then goes just before its client
+ * gives up, and all of it is lost. */
+static bool line_stands(const struct origin_request *request)
+{
+    const struct origin *origin = request->origin;
+
+    return (request->pool->limited || request->pool->max_connections != 0) &&
+           (request->slots & SLOTS_OF_REQUEST) == 0 && origin->dialing == 0 &&
+           TALLY_READ(origin->tally.waiting) > 1 &&
+           TALLY_READ(origin->tally.waiting) > TALLY_READ(origin->tally.busy) &&
+           now_of(origin) - origin->line_from_us >= (uint64_t)request->pool->pending_timeout * 500;
+}
+
 uint32_t limits_patience_ms(const struct origin_request *request)
 {
     uint32_t most_ms = request->pool->pending_timeout;
     uint32_t patience_ms;
 
     /* Waiting for a name is not waiting for the origin. */
-    if (!is_adaptive(request) || !origin_has_address(request->origin)) {
+    if (!origin_has_address(request->origin)) {
         return most_ms;
+    }
+    if (!is_adaptive(request)) {
+        return line_stands(request) ? most_ms / STANDING_LINE_SHARE : most_ms;
     }
     patience_ms = adaptive_patience_ms(&request->origin->entry->adaptive, request->priority);
     return patience_ms < most_ms ? patience_ms : most_ms;
@@ -279,7 +298,9 @@ uint32_t limits_patience_ms(const struct origin_request *request)
 
 bool limits_has_waited_enough(const struct origin_request *request)
 {
-    return is_adaptive(request) && !limits_waits_for_dial(request) &&
+    return (is_adaptive(request)
+                ? !limits_waits_for_dial(request)
+                : line_stands(request) && limits_may_go(request, request->origin)) &&
            now_of(request->origin) - request->waits_from_us >
                (uint64_t)limits_patience_ms(request) * 1000;
 }
@@ -528,18 +549,19 @@ static uint32_t places_in_service(const struct origin_request *request)
     return limit != 0 ? places_in_line(request, limit) : UINT32_MAX;
 }
 
+bool limits_service_line_is_full(const struct origin_request *request)
+{
+    return request->service != NULL &&
+           atomic_load_explicit(&request->service->entry->waiting, memory_order_relaxed) >=
+               places_in_service(request);
+}
+
 bool limits_line_is_full(const struct origin_request *request, const struct origin *origin)
 {
-    const struct service *service = request->service;
-
-    if (limits_may_go(request, origin)) {
-        return false;
-    }
-    return atomic_load_explicit(&origin->entry->waiting, memory_order_relaxed) >=
-               places_at_origin(request) ||
-           (service != NULL &&
-            atomic_load_explicit(&service->entry->waiting, memory_order_relaxed) >=
-                places_in_service(request));
+    return !limits_may_go(request, origin) &&
+           (atomic_load_explicit(&origin->entry->waiting, memory_order_relaxed) >=
+                places_at_origin(request) ||
+            limits_service_line_is_full(request));
 }
 
 /* In one step: other workers count here too. */

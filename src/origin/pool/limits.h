@@ -69,6 +69,7 @@ void limits_note_failure(const struct origin_request *request);
 bool limits_may_go(const struct origin_request *request, const struct origin *origin);
 /* A look only: no more requests may wait for this origin, or in this service. */
 bool limits_line_is_full(const struct origin_request *request, const struct origin *origin);
+bool limits_service_line_is_full(const struct origin_request *request);
 /* In line at its origin, and in its service. false: by now others have the last ones. */
 bool limits_take_place(struct origin_request *request);
 void limits_give_place(struct origin_request *request);

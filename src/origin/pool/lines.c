@@ -293,6 +293,31 @@ struct origin_request *lines_greediest(const struct origin *origin,
     return last != NULL && is_before(mark_for(line, request), last->mark) ? last : NULL;
 }
 
+static struct origin_request *last_of_class(struct line *line, unsigned class)
+{
+    struct link *link = NULL;
+
+    for (unsigned part = PARTS; part-- > 0 && link == NULL;) {
+        link = list_last(&line->parts[class][part]);
+    }
+    return request_in(link);
+}
+
+struct origin_request *lines_lowest(const struct origin *origin,
+                                    const struct origin_request *request, bool own)
+{
+    for (unsigned class = PRIORITY_COUNT; class -- > request->priority + 1u;) {
+        LIST_EACH (struct line, line, &origin->lines, link) {
+            struct origin_request *last = last_of_class(line, class);
+
+            if (last != NULL && (!own || line->service == request->service)) {
+                return last;
+            }
+        }
+    }
+    return NULL;
+}
+
 /* --- all of them --------------------------------------------------------------------------- */
 
 static void visit_part(struct link *part, line_visit *visit, void *owner)

@@ -41,6 +41,9 @@ bool lines_let_pass(const struct origin *origin, const struct origin_request *re
  * than the request's own has; NULL: it has the most itself. */
 struct origin_request *lines_greediest(const struct origin *origin,
                                        const struct origin_request *request);
+/* The last one of the lowest class below the request's; NULL: none is. `own`: only of its service. */
+struct origin_request *lines_lowest(const struct origin *origin,
+                                    const struct origin_request *request, bool own);
 
 /* Calls for each request in line that `service` has there, which may leave it or let others leave. */
 typedef void line_visit(void *owner, struct origin_request *request);

@@ -181,6 +181,9 @@ static bool enter_line(struct origin_request *request, enum origin_failure *fail
     }
     request->waits = true;
     request->waits_from_us = loop_now(directory_of(origin)->worker_context->loop);
+    if (TALLY_READ(origin->tally.waiting) == 0) {
+        origin->line_from_us = request->waits_from_us;
+    }
     TALLY_ADD(origin->tally.waiting, 1);
     timer_set(directory_of(origin)->wait_timers, &request->timer, limits_patience_ms(request));
     if (!origin_has_address(origin)) {
@@ -455,6 +458,22 @@ static bool displaces(const struct origin_request *request)
     return other != NULL;
 }
 
+/* No request of a lower class keeps a place in a full line from one of a higher class. */
+static bool finds_no_place(const struct origin_request *request)
+{
+    struct origin *origin = request->origin;
+    struct origin_request *other;
+
+    if (!limits_line_is_full(request, origin)) {
+        return false;
+    }
+    other = lines_lowest(origin, request, limits_service_line_is_full(request));
+    if (other != NULL) {
+        fail_waiting(other, ORIGIN_FAILURE_LINE_FULL);
+    }
+    return limits_line_is_full(request, origin);
+}
+
 void origin_request_start(struct origin_request *request, struct origin *origin)
 {
     struct origin_connection *connection;
@@ -478,7 +497,7 @@ void origin_request_start(struct origin_request *request, struct origin *origin)
         origin_fail_request(request, origin->absence);
         return;
     }
-    if (limits_line_is_full(request, origin)) {
+    if (finds_no_place(request)) {
         origin_fail_request(request, ORIGIN_FAILURE_LINE_FULL);
         return;
     }

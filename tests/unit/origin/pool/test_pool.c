@@ -147,7 +147,7 @@ static const struct origin_request_events events = {
     .failed = on_failed,
 };
 
-static struct asker *ask(struct fixture *fixture, int index)
+static struct asker *ask_in_class(struct fixture *fixture, int index, enum priority priority)
 {
     struct asker *asker = &fixture->askers[index];
 
@@ -163,8 +163,14 @@ static struct asker *ask(struct fixture *fixture, int index)
     asker->request.method = HTTP_GET;
     asker->request.replayable = true;
     asker->request.reuse = REUSE_ANY;
+    asker->request.priority = priority;
     origin_request_start(&asker->request, fixture->origin);
     return asker;
+}
+
+static struct asker *ask(struct fixture *fixture, int index)
+{
+    return ask_in_class(fixture, index, PRIORITY_CRITICAL);
 }
 
 static bool is_over(void *owner)
@@ -578,6 +584,65 @@ static void a_cancelled_request_frees_its_place(void **state)
     assert_int_equal(fixture->askers[0].failed + fixture->askers[0].ended, 0);
 }
 
+/* It would be a payment that is refused for telemetry. */
+static void a_full_line_gives_the_last_place_of_a_lower_class_away(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->pool.max_connections = 1;
+    fixture->pool.max_pending = 2;
+    fixture->far.answer = NULL;
+    ask_in_class(fixture, 0, PRIORITY_NORMAL);
+    fake_origin_await(&fixture->far, 1);
+    ask_in_class(fixture, 1, PRIORITY_NORMAL);
+    ask_in_class(fixture, 2, PRIORITY_BULK);
+    await_failure(ask_in_class(fixture, 3, PRIORITY_BULK), ORIGIN_FAILURE_LINE_FULL);
+    ask_in_class(fixture, 4, PRIORITY_CRITICAL);
+    assert_int_equal(fixture->askers[4].failed, 0);
+    await_failure(&fixture->askers[2], ORIGIN_FAILURE_LINE_FULL);
+    assert_int_equal(fixture->askers[1].failed, 0);
+    ask_in_class(fixture, 5, PRIORITY_CRITICAL);
+    await_failure(&fixture->askers[1], ORIGIN_FAILURE_LINE_FULL);
+    await_failure(ask_in_class(fixture, 6, PRIORITY_CRITICAL), ORIGIN_FAILURE_LINE_FULL);
+    origin_request_cancel(&fixture->askers[0].request);
+    fake_origin_await(&fixture->far, 2);
+    assert_int_equal(fixture->askers[4].connected, 1);
+    assert_int_equal(fixture->askers[5].failed, 0);
+}
+
+/* Else each request would be served just before its client gives up, and be lost. */
+static void a_line_that_does_not_empty_is_waited_in_for_a_shorter_time(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->pool.max_connections = 1;
+    fixture->pool.pending_timeout = 5000;
+    fixture->far.answer = NULL;
+    ask(fixture, 0);
+    fake_origin_await(&fixture->far, 1);
+    ask(fixture, 1);
+    stage_pass(&fixture->stage, 1300);
+    ask(fixture, 2);
+    stage_pass(&fixture->stage, 1300);
+    assert_int_equal(fixture->askers[1].failed + fixture->askers[2].failed, 0);
+    ask(fixture, 3); /* 2.6 s: it is a line that stands */
+    stage_pass(&fixture->stage, 950);
+    assert_int_equal(fixture->askers[3].failed, 0);
+    stage_pass(&fixture->stage, 100);
+    assert_int_equal(fixture->askers[3].failed, 1);
+    assert_int_equal(fixture->askers[3].failure, ORIGIN_FAILURE_LINE_TIMEOUT);
+    /* Those that waited for longer than a second are refused when their turn comes. */
+    ask(fixture, 4);
+    origin_request_cancel(&fixture->askers[0].request);
+    fake_origin_await(&fixture->far, 2);
+    assert_int_equal(fixture->askers[4].connected, 1);
+    assert_int_equal(fixture->askers[1].failed + fixture->askers[2].failed, 2);
+    /* It was empty in between. */
+    ask(fixture, 5);
+    stage_pass(&fixture->stage, 1300);
+    assert_int_equal(fixture->askers[5].failed, 0);
+}
+
 /* --- stale connections -------------------------------------------------------------------- */
 
 static void a_connection_that_the_origin_closed_is_dropped(void **state)
@@ -888,6 +953,8 @@ int main(void)
         TEST(nobody_stays_in_line_for_too_long),
         TEST(leaving_the_line_makes_room),
         TEST(a_cancelled_request_frees_its_place),
+        TEST(a_full_line_gives_the_last_place_of_a_lower_class_away),
+        TEST(a_line_that_does_not_empty_is_waited_in_for_a_shorter_time),
         TEST(a_connection_that_the_origin_closed_is_dropped),
         TEST(it_checks_before_it_sends_what_may_not_be_repeated),
         TEST(an_origin_that_speaks_unasked_is_not_believed),
