@@ -404,16 +404,8 @@ void client_context_make_room(struct client_context *context);
 void client_note_gone(struct client_context *context);
 
 /* client_h1.c */
-static inline struct buffer_pool *client_h1_buffers(const struct client_h1 *h1)
-{
-    return client_context_of(h1->connection)->worker_context->buffers;
-}
-
-static inline uint64_t client_h1_now(const struct client_h1 *h1)
-{
-    return loop_now(client_context_of(h1->connection)->worker_context->loop);
-}
-
+struct buffer_pool *client_h1_buffers(const struct client_h1 *h1);
+uint64_t client_h1_now(const struct client_h1 *h1);
 /* NULL: out of memory. */
 struct client_h1 *client_h1_new(struct client_connection *connection);
 /* Takes the client's address over from the connection. */

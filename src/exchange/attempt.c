@@ -465,6 +465,14 @@ static void note_grpc_status(struct exchange *exchange, const struct http_header
     }
 }
 
+const struct attempt *attempt_recorded(const struct attempt *attempt)
+{
+    while (attempt != NULL && attempt->record.origin == NULL) {
+        attempt = attempt->former;
+    }
+    return attempt;
+}
+
 /* --- its answer, passed on as it comes -------------------------------------------------------- */
 
 void attempt_answered(struct attempt *attempt, uint16_t status)

@@ -46,13 +46,7 @@ void attempts_backoff_over(struct timer *timer);
 void attempt_release(struct attempt *attempt);
 
 /* This one, or the last one before it, that had an origin; NULL: none had. */
-static inline const struct attempt *attempt_recorded(const struct attempt *attempt)
-{
-    while (attempt != NULL && attempt->record.origin == NULL) {
-        attempt = attempt->former;
-    }
-    return attempt;
-}
+const struct attempt *attempt_recorded(const struct attempt *attempt);
 
 /* The head of the final answer is there. */
 void attempt_answered(struct attempt *attempt, uint16_t status);

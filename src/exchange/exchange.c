@@ -78,6 +78,18 @@ uint32_t exchange_elapsed_us(const struct exchange *exchange)
     return elapsed > UINT32_MAX ? UINT32_MAX : (uint32_t)elapsed;
 }
 
+struct bytes exchange_request_id(const struct exchange *exchange)
+{
+    return exchange->outcome.request_id_is_ours
+               ? (struct bytes){exchange->request_id.own, UUID_TEXT_LENGTH}
+               : exchange->request_id.given;
+}
+
+struct bytes exchange_untaken_id(const struct exchange *exchange)
+{
+    return (struct bytes){exchange->outcome.untaken_id, exchange->outcome.untaken_id_length};
+}
+
 /* --- beginning --------------------------------------------------------------------------- */
 
 /* Everything but the message, which the codec fills, starts as zero. */
@@ -543,7 +555,7 @@ static void tell_course(const struct exchange *exchange, struct outcome *outcome
 
 void exchange_tell(const struct exchange *exchange, struct outcome *outcome)
 {
-    const struct outcome *told = orphan_told(exchange);
+    const struct outcome *told = exchange->orphan != NULL ? orphan_told(exchange) : NULL;
 
     if (told != NULL) {
         *outcome = *told;

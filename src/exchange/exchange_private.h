@@ -206,19 +206,6 @@ static inline void *exchange_take(struct exchange *exchange, size_t size)
     return region_take(&exchange->memory, exchange->context->worker_context->buffers, size);
 }
 
-static inline struct bytes exchange_request_id(const struct exchange *exchange)
-{
-    return exchange->outcome.request_id_is_ours
-               ? (struct bytes){exchange->request_id.own, UUID_TEXT_LENGTH}
-               : exchange->request_id.given;
-}
-
-/* One that came with its request and was not taken; empty: none. */
-static inline struct bytes exchange_untaken_id(const struct exchange *exchange)
-{
-    return (struct bytes){exchange->outcome.untaken_id, exchange->outcome.untaken_id_length};
-}
-
 static inline size_t exchange_bytes(const struct exchange *exchange)
 {
     return exchange->is_bare ? offsetof(struct exchange, rows) : sizeof(*exchange);
@@ -229,6 +216,9 @@ static inline size_t exchange_bytes(const struct exchange *exchange)
 bool exchange_keep(struct exchange *exchange, struct bytes *bytes);
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
 uint32_t exchange_elapsed_us(const struct exchange *exchange);
+struct bytes exchange_request_id(const struct exchange *exchange);
+/* One that came with its request and was not taken; empty: none. */
+struct bytes exchange_untaken_id(const struct exchange *exchange);
 /* Its outcome as it is now, but for `end`; points into it, and to its client's bytes. */
 void exchange_tell(const struct exchange *exchange, struct outcome *outcome);
 
@@ -295,7 +285,8 @@ bool orphan_begin(struct exchange *exchange, enum outcome_end end);
 /* Never had a client of its own; ends with the others at the latest. false: no memory. */
 bool orphan_adopt(struct exchange *exchange);
 void orphan_end(struct exchange *exchange, const char *error);
-/* What was told of its request while its client was there; NULL: that still says it. */
+/* What was told of its request while its client was there; NULL: that still says it, since it never
+ * had one. */
 const struct outcome *orphan_told(const struct exchange *exchange);
 
 /* choice.c: which arm of a split. */

@@ -210,6 +210,11 @@ static void add_passing(const struct passing *passing, struct http_fields *field
     fields->bytes = bytes;
 }
 
+static bool has_additions(const struct header_edits *edits)
+{
+    return edits->set_count + edits->add_count > 0;
+}
+
 static bool add_edits(const struct header_edits *edits, struct http_fields *fields)
 {
     bool fits = true;
@@ -227,17 +232,14 @@ static bool add_edits(const struct header_edits *edits, struct http_fields *fiel
 
 /* --- what is added ----------------------------------------------------------------------- */
 
-/* All inbound values of a list field, if their sender is trusted, each followed by ", ". What of
+/* All inbound values of a list field, whose sender is trusted, each followed by ", ". What of
  * Forwarded is not well-formed is left out: it would hide what stands behind it. */
 static void add_inbound_list(const struct exchange *exchange, enum http_header_id id,
                              struct text *text)
 {
     const struct http_headers *headers = &exchange->request.headers;
 
-    if (!exchange->client.trusted || !http_has(headers, id)) {
-        return;
-    }
-    for (uint32_t i = 0; i < headers->count; i++) {
+    for (uint32_t i = 0; http_has(headers, id) && i < headers->count; i++) {
         struct bytes value = http_header_value(&headers->rows[i]);
 
         if (headers->rows[i].id != id) {
@@ -275,10 +277,10 @@ static struct bytes forwarded_for(const struct exchange *exchange, struct bytes 
 {
     const char *from = text->at;
 
-    add_inbound_list(exchange, HTTP_HEADER_X_FORWARDED_FOR, text);
-    if (text->at == from) {
+    if (!exchange->client.trusted) {
         return client;
     }
+    add_inbound_list(exchange, HTTP_HEADER_X_FORWARDED_FOR, text);
     text_add_bytes(text, client);
     return text_since(text, from);
 }
@@ -290,7 +292,9 @@ static struct bytes forwarded(const struct exchange *exchange, struct bytes clie
     const struct ip *ip = &exchange->client.facts->ip;
     const char *from = text->at;
 
-    add_inbound_list(exchange, HTTP_HEADER_FORWARDED, text);
+    if (exchange->client.trusted) {
+        add_inbound_list(exchange, HTTP_HEADER_FORWARDED, text);
+    }
     text_add_literal(text, "for=");
     if (ip_is_none(ip) || ip_is_v4(ip)) {
         text_add_bytes(text, client);
@@ -331,7 +335,7 @@ static bool add_client_certificate(const struct exchange *exchange, struct http_
 {
     const struct tls_facts *tls = exchange->client.facts->tls;
 
-    return tls == NULL || tls->client == NULL ||
+    return tls->client == NULL ||
            http_fields_add(fields, BYTES("Client-Cert"), tls->client->header);
 }
 
@@ -382,7 +386,7 @@ static bool add_own_request_fields(const struct exchange *exchange, struct forwa
     }
     fields->count = (uint32_t)(to - fields->rows);
     fields->bytes += bytes;
-    return add_client_certificate(exchange, fields);
+    return exchange->client.facts->tls == NULL || add_client_certificate(exchange, fields);
 }
 
 /* --- the request ------------------------------------------------------------------------- */
@@ -430,7 +434,7 @@ static bool add_max_forwards(const struct exchange *exchange, struct forward_pag
     const struct http_header *row = http_find(&request->headers, HTTP_HEADER_MAX_FORWARDS);
     uint64_t hops = 0;
 
-    if (request->method != HTTP_OPTIONS || row == NULL) {
+    if (row == NULL) {
         return true;
     }
     for (uint32_t i = 0; i < row->value_length && i < 18; i++) {
@@ -483,7 +487,7 @@ static bool binds_connection(const struct http_request *request)
     static const struct bytes schemes[] = {BYTES("NTLM"), BYTES("Negotiate")};
     const struct http_header *row = http_find(&request->headers, HTTP_HEADER_AUTHORIZATION);
 
-    for (size_t i = 0; row != NULL && i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         struct bytes value = http_header_value(row);
 
         if (value.length >= schemes[i].length &&
@@ -532,7 +536,8 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
     /* RFC 9110 section 10.1.4. The other members of TE are about the connection's codings. */
     head->takes_trailers = http_has(&request->headers, HTTP_HEADER_TE) &&
                            http_names(&request->headers, HTTP_HEADER_TE, BYTES("trailers"));
-    head->binds = binds_connection(request);
+    head->binds =
+        http_has(&request->headers, HTTP_HEADER_AUTHORIZATION) && binds_connection(request);
     head->fields = &page->fields;
     if (exchange->request_body.whole && request->framing == HTTP_CHUNKED &&
         exchange->request_body.trailers == NULL) {
@@ -561,11 +566,14 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
     }
     add_passing(&passing, &page->fields);
     return (!exchange->outcome.is_grpc || put_grpc_timeout(exchange, page)) &&
-           add_max_forwards(exchange, page) && add_own_request_fields(exchange, page) &&
+           (request->method != HTTP_OPTIONS || add_max_forwards(exchange, page)) &&
+           add_own_request_fields(exchange, page) &&
            (exchange->span == NULL || spans_add_field(exchange, page)) &&
            (exchange->caching == NULL || caching_edit_request(exchange, page)) &&
            (exchange->deadline_us == 0 || deadline_pass_on(exchange, &page->fields, &page->text)) &&
-           add_edits(&route->request_headers, &page->fields) && !page->text.overflowed;
+           (!has_additions(&route->request_headers) ||
+            add_edits(&route->request_headers, &page->fields)) &&
+           !page->text.overflowed;
 }
 
 /* --- the answer -------------------------------------------------------------------------- */
@@ -625,10 +633,9 @@ static bool is_private(const struct http_fields *fields)
 /* It is one user's: out of a shared cache it would make one user of many. */
 static bool add_cookie(const struct exchange *exchange, struct http_fields *fields)
 {
-    return exchange->answer.cookie.length == 0 ||
-           (http_fields_add(fields, BYTES("Set-Cookie"), exchange->answer.cookie) &&
-            (is_private(fields) ||
-             http_fields_add(fields, BYTES("Cache-Control"), BYTES("private"))));
+    return http_fields_add(fields, BYTES("Set-Cookie"), exchange->answer.cookie) &&
+           (is_private(fields) ||
+            http_fields_add(fields, BYTES("Cache-Control"), BYTES("private")));
 }
 
 bool forward_common_answer_fields(const struct exchange *exchange, struct forward_page *page)
@@ -636,8 +643,10 @@ bool forward_common_answer_fields(const struct exchange *exchange, struct forwar
     const struct route_settings *route = exchange->routing.route;
 
     return http_fields_add(&page->fields, BYTES("X-Request-Id"), exchange_request_id(exchange)) &&
-           add_hsts(exchange, page) && add_cookie(exchange, &page->fields) &&
-           (route == NULL || add_edits(&route->response_headers, &page->fields));
+           add_hsts(exchange, page) &&
+           (exchange->answer.cookie.length == 0 || add_cookie(exchange, &page->fields)) &&
+           (route == NULL || !has_additions(&route->response_headers) ||
+            add_edits(&route->response_headers, &page->fields));
 }
 
 /* An answer to gRPC that is a head alone stays one, without a Content-Length. */

@@ -144,8 +144,7 @@ static bool keep_texts(struct exchange *exchange, struct outcome *told)
 
 const struct outcome *orphan_told(const struct exchange *exchange)
 {
-    return exchange->orphan != NULL && exchange->orphan->had_client ? &exchange->orphan->told
-                                                                    : NULL;
+    return exchange->orphan->had_client ? &exchange->orphan->told : NULL;
 }
 
 static bool was_sent_for_good(const struct exchange *exchange)

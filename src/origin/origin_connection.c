@@ -28,6 +28,26 @@ static const uint16_t formers[] = {
     [ORIGIN_CONNECTION_CLOSED] = FROM(CLOSED) - 1, /* all but itself */
 };
 
+uint64_t origin_connection_now(const struct origin_connection *connection)
+{
+    return loop_now(connection->origin->directory->worker_context->loop);
+}
+
+struct buffer_pool *origin_connection_buffers(const struct origin_connection *connection)
+{
+    return connection->origin->directory->worker_context->buffers;
+}
+
+void origin_connection_set_clock(struct origin_connection *connection, uint32_t milliseconds)
+{
+    timer_set(connection->origin->directory->connection_timers, &connection->timer, milliseconds);
+}
+
+void origin_connection_stop_clock(struct origin_connection *connection)
+{
+    timer_rest(connection->origin->directory->connection_timers, &connection->timer);
+}
+
 void origin_connection_set_state(struct origin_connection *connection,
                                  enum origin_connection_state state)
 {
@@ -576,6 +596,25 @@ bool origin_connection_need_not_hurry(struct origin_connection *connection)
     request->hurried = false;
     origin_connection_set_clock(connection, request->timeouts->first_byte);
     return true;
+}
+
+void origin_connection_begin_answer(struct origin_connection *connection,
+                                    const struct http_response *response, size_t here)
+{
+    struct origin_request *request = connection->request;
+    bool is_long = response->framing == HTTP_LENGTH_KNOWN && response->body_length > 0;
+
+    origin_health_answered(connection, response->status, is_long);
+    metrics_origin_begins(connection->origin->counters, response->status);
+    h1_body_begin(&connection->answer, response->framing, response->body_length);
+    request->answer_ends = false;
+    origin_connection_set_state(connection, ORIGIN_CONNECTION_READS_BODY);
+    connection->written_checked = connection->out.written;
+    origin_connection_set_clock(connection, request->timeouts->response_idle);
+    if (is_long && response->body_length > here) {
+        origin_stall_watch(connection->origin);
+    }
+    request->events->head(request->owner, response);
 }
 
 /* Each is work for two sides and brings the request no further. An origin that says every second

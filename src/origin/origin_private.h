@@ -191,28 +191,6 @@ struct origin_connection {
     bool much_came;      /* with the last read */
 };
 
-static inline uint64_t origin_connection_now(const struct origin_connection *connection)
-{
-    return loop_now(connection->origin->directory->worker_context->loop);
-}
-
-static inline struct buffer_pool *
-origin_connection_buffers(const struct origin_connection *connection)
-{
-    return connection->origin->directory->worker_context->buffers;
-}
-
-static inline void origin_connection_set_clock(struct origin_connection *connection,
-                                               uint32_t milliseconds)
-{
-    timer_set(connection->origin->directory->connection_timers, &connection->timer, milliseconds);
-}
-
-static inline void origin_connection_stop_clock(struct origin_connection *connection)
-{
-    timer_rest(connection->origin->directory->connection_timers, &connection->timer);
-}
-
 /* origin.c */
 /* The next of that name behind `after`, or the first: those that agree on TLS in different ways
  * share a name, and with it an entry. NULL: no further one. */
@@ -251,6 +229,11 @@ void origin_connection_report_alert(struct origin_connection *connection);
 
 void origin_connection_late(struct timer *timer);
 
+uint64_t origin_connection_now(const struct origin_connection *connection);
+struct buffer_pool *origin_connection_buffers(const struct origin_connection *connection);
+void origin_connection_set_clock(struct origin_connection *connection, uint32_t milliseconds);
+void origin_connection_stop_clock(struct origin_connection *connection);
+
 /* Which clock runs while the answer has not begun. `sends`: the origin has to take more of the
  * request. */
 void origin_connection_mind_request(struct origin_connection *connection, bool sends);
@@ -262,6 +245,10 @@ void origin_connection_begin_tunnel(struct origin_connection *connection,
                                     const struct http_response *response);
 void origin_connection_pass_interim(struct origin_connection *connection,
                                     const struct http_response *response);
+/* Tells the request of the answer's head; it may be over once this returns. `here`: bytes of the body
+ * that have come with it. */
+void origin_connection_begin_answer(struct origin_connection *connection,
+                                    const struct http_response *response, size_t here);
 /* The exchange takes no more of the answer at present. */
 void origin_connection_pause_answer(struct origin_connection *connection);
 /* All of the answer is here: counts it, and unbinds its request. */
@@ -371,32 +358,9 @@ void reserve_watch(struct origin *origin);
 /* give_way.c: one upload that drips ends, if others wait for what it has. */
 void origin_hurry_uploads(struct origin *origin);
 
-/* Tells the request of the answer's head, for HTTP/1 and HTTP/2; it may be over once this returns.
- * `here`: bytes of the body that have come with it. Inlined, since each answer passes here. */
-static inline void origin_connection_begin_answer(struct origin_connection *connection,
-                                                  const struct http_response *response, size_t here)
-{
-    struct origin_request *request = connection->request;
-    bool is_long = response->framing == HTTP_LENGTH_KNOWN && response->body_length > 0;
-
-    origin_health_answered(connection, response->status, is_long);
-    metrics_origin_begins(connection->origin->counters, response->status);
-    h1_body_begin(&connection->answer, response->framing, response->body_length);
-    request->answer_ends = false;
-    origin_connection_set_state(connection, ORIGIN_CONNECTION_READS_BODY);
-    connection->written_checked = connection->out.written;
-    origin_connection_set_clock(connection, request->timeouts->response_idle);
-    if (is_long && response->body_length > here) {
-        origin_stall_watch(connection->origin);
-    }
-    request->events->head(request->owner, response);
-}
-
 /* h1/origin_h1.c */
 /* Reads what is there and tells the request. */
 void origin_h1_receive(struct origin_connection *connection);
-
-/* h1/origin_h1.c */
 extern const struct origin_connection_ops origin_h1_ops;
 /* The transport can take more. */
 void origin_h1_ready(struct origin_connection *connection);

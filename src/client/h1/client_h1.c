@@ -12,6 +12,16 @@
 
 #include <errno.h>
 
+struct buffer_pool *client_h1_buffers(const struct client_h1 *h1)
+{
+    return client_context_of(h1->connection)->worker_context->buffers;
+}
+
+uint64_t client_h1_now(const struct client_h1 *h1)
+{
+    return loop_now(client_context_of(h1->connection)->worker_context->loop);
+}
+
 struct client_h1 *client_h1_new(struct client_connection *connection)
 {
     struct client_h1 *h1 = slab_take(client_context_of(connection)->streams);
