@@ -3,6 +3,8 @@
  * hence the short cuts: digits in pairs, plain JSON bytes eight at a time. */
 #include "base/text.h"
 
+#include <stdio.h>
+
 const char text_digit_pairs[] = "00010203040506070809"
                                 "10111213141516171819"
                                 "20212223242526272829"
@@ -42,6 +44,13 @@ static void add_large_number(struct text *text, uint64_t number)
 }
 
 #define QUICK_BYTES 8 /* and as many digits */
+
+void text_append(char *room, size_t size, const char *text)
+{
+    size_t length = strlen(room);
+
+    snprintf(room + length, size - length, "%s", text);
+}
 
 void text_add_number(struct text *text, uint64_t number)
 {

@@ -23,6 +23,9 @@ static inline size_t text_length(const struct text *text)
     return (size_t)(text->at - text->start);
 }
 
+/* Adds to the text in memory of that size; cut where the memory ends. */
+void text_append(char *room, size_t size, const char *text);
+
 /* What was added since the cursor stood at `from`. */
 static inline struct bytes text_since(const struct text *text, const char *from)
 {

@@ -4,6 +4,7 @@
 
 #include "base/address.h"
 #include "base/memory/arena.h"
+#include "base/text.h"
 #include "config/names.h"
 
 #include <stdio.h>
@@ -168,6 +169,19 @@ const char *const settings_fixed_options[] = {"workers",         "user",  "core_
                                               "access_log.to",   "admin", "pid_file",
                                               "state_directory", "dns",   NULL};
 
+bool settings_option_is_of(const char *path, const char *option)
+{
+    size_t length = strlen(option);
+
+    return strncmp(path, option, length) == 0 && (path[length] == '\0' || path[length] == '.');
+}
+
+bool settings_are_compared_by_name(struct bytes key)
+{
+    return bytes_equal(key, BYTES("listeners")) || bytes_equal(key, BYTES("services")) ||
+           bytes_equal(key, BYTES("routes"));
+}
+
 /* --- matching ---------------------------------------------------------------------------- */
 
 static void match(struct pair *pair)
@@ -290,19 +304,12 @@ static void each_item(const struct pair *pair, enum change_verb verb, report_ite
 struct line {
     char *room;
     size_t size;
-    size_t length;
     uint32_t reported; /* names of the present list */
 };
 
 static void add_text(struct line *line, const char *text)
 {
-    size_t length = strlen(text);
-    size_t left = line->size - 1 - line->length;
-
-    length = length < left ? length : left;
-    memcpy(line->room + line->length, text, length);
-    line->length += length;
-    line->room[line->length] = '\0';
+    text_append(line->room, line->size, text);
 }
 
 static void add_name(void *owner, const struct item *item)
@@ -320,7 +327,7 @@ static void add_name(void *owner, const struct item *item)
 
 static void report_kind(struct line *line, const struct pair *pair, enum change_kind kind)
 {
-    const char *before = line->length > 0 ? "; " : "";
+    const char *before = line->room[0] != '\0' ? "; " : "";
     char number[48];
 
     for (int verb = 0; verb < CHANGE_VERB_COUNT; verb++) {
@@ -429,7 +436,7 @@ static void add_value(void *owner, const char *text)
 
 size_t settings_changes_report(const struct settings_changes *changes, char *room, size_t size)
 {
-    struct line line = {room, size, 0, 0};
+    struct line line = {room, size, 0};
 
     room[0] = '\0';
     for (int kind = 0; kind < CHANGE_KIND_COUNT; kind++) {
@@ -437,7 +444,7 @@ size_t settings_changes_report(const struct settings_changes *changes, char *roo
     }
     line.reported = 0;
     report_values(changes, add_value, &line);
-    return line.length;
+    return strlen(room);
 }
 
 struct printing {
@@ -450,10 +457,7 @@ struct printing {
 static bool is_fixed(const char *path)
 {
     for (size_t i = 0; settings_fixed_options[i] != NULL; i++) {
-        size_t length = strlen(settings_fixed_options[i]);
-
-        if (strncmp(path, settings_fixed_options[i], length) == 0 &&
-            (path[length] == '\0' || path[length] == '.')) {
+        if (settings_option_is_of(path, settings_fixed_options[i])) {
             return true;
         }
     }

@@ -28,6 +28,11 @@ enum change_verb { CHANGE_ADDED, CHANGE_CHANGED, CHANGE_REMOVED, CHANGE_KEPT, CH
 /* Options that hold from start to end, and why a reload may not touch them: threads, identities
  * and files that were opened with privileges long gone. NULL is the last. */
 extern const char *const settings_fixed_options[];
+/* The path is that of the option, or of one below it. */
+bool settings_option_is_of(const char *path, const char *option);
+
+/* A section of the file whose members are told by name (listeners, services, routes), and no option. */
+bool settings_are_compared_by_name(struct bytes key);
 
 /* Borrows both settings. NULL: out of memory. */
 struct settings_changes *settings_changes_new(const struct settings *before,

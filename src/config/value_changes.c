@@ -5,6 +5,7 @@
 
 #include "base/memory/arena.h"
 #include "config/load.h"
+#include "config/settings_changes.h"
 #include "config/yaml/node.h"
 
 #define NOT_SHOWN "(not shown)"
@@ -217,13 +218,6 @@ static char separator(const struct walk *walk)
     return path.length == 0 ? '\0' : path.at[path.length - 1] == ':' ? ' ' : '.';
 }
 
-/* Objects by name: they are compared after the options, and only those that are there before and after. */
-static bool is_section(struct bytes key)
-{
-    return bytes_equal(key, BYTES("listeners")) || bytes_equal(key, BYTES("services")) ||
-           bytes_equal(key, BYTES("routes"));
-}
-
 /* Either may be absent. */
 static void compare_option(struct walk *walk, struct bytes key, const struct node *before,
                            const struct node *now)
@@ -231,8 +225,8 @@ static void compare_option(struct walk *walk, struct bytes key, const struct nod
     size_t length = walk->path.length;
     char between = separator(walk);
 
-    if (length == 0 && is_section(key)) {
-        return;
+    if (length == 0 && settings_are_compared_by_name(key)) {
+        return; /* after the options, and only what is there before and after */
     }
     if (between != '\0') {
         page_add_char(&walk->path, between);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The top of the file, and what is checked of its options. */
 #include "config/read/reading.h"
+#include "config/settings_changes.h"
 
 #include "base/system/machine.h"
 
@@ -46,13 +47,6 @@ void config_check_via(struct reading *reading, const struct node *node, void *at
     }
 }
 
-/* What a reload compares; listeners, services and routes have theirs each. */
-static bool is_compared_by_name(struct bytes key)
-{
-    return bytes_equal(key, BYTES("listeners")) || bytes_equal(key, BYTES("services")) ||
-           bytes_equal(key, BYTES("routes"));
-}
-
 /* `access_log: stderr` says the same as `access_log: {to: stderr}`. */
 static bool is_short_for_group(const char *prefix, const struct node *node)
 {
@@ -82,7 +76,7 @@ static void print_options(struct reading *reading, const struct node *root)
         return;
     }
     for (const struct node *member = root->first; member != NULL; member = member->next) {
-        if (is_compared_by_name(member->key->text)) {
+        if (settings_are_compared_by_name(member->key->text)) {
             continue;
         }
         if (member->kind != NODE_MAP) {

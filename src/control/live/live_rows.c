@@ -5,6 +5,7 @@
 
 #include "control/pages/readings.h"
 #include "control/pages/route_facts.h"
+#include "exchange/explain/explain.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -76,22 +77,12 @@ static void add_match(struct json *json, const struct route_settings *route, str
 
 static void add_goal(struct json *json, const struct route_settings *route)
 {
-    switch (route->action) {
-    case ROUTE_FORWARD:
-        if (route->arm_count == 1) {
-            json_text(json, "service", route->arms[0].service->name);
-        } else {
-            json_number(json, "arms", route->arm_count);
-        }
-        break;
-    case ROUTE_RESPOND:
-        json_number(json, "respond", route->respond.status);
-        break;
-    case ROUTE_REDIRECT:
-        json_bytes(json, "redirect", route->redirect.to);
-        break;
-    case ROUTE_ASK:
-        break;
+    if (route->action != ROUTE_FORWARD) {
+        explain_own_answer(route, json);
+    } else if (route->arm_count == 1) {
+        json_text(json, "service", route->arms[0].service->name);
+    } else {
+        json_number(json, "arms", route->arm_count);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "control/pages/merged.h"
 #include "control/pages/readings.h"
 #include "control/pages/route_facts.h"
+#include "exchange/explain/explain.h"
 #include "observe/origin_label.h"
 
 #include <stdio.h>
@@ -85,22 +86,12 @@ static void add_split(struct json *json, const struct route_settings *route,
 static void add_action(struct json *json, const struct route_settings *route,
                        const struct split_reading *split)
 {
-    switch (route->action) {
-    case ROUTE_FORWARD:
-        if (route->arm_count == 1) {
-            json_text(json, "service", route->arms[0].service->name);
-            break;
-        }
+    if (route->action != ROUTE_FORWARD) {
+        explain_own_answer(route, json);
+    } else if (route->arm_count == 1) {
+        json_text(json, "service", route->arms[0].service->name);
+    } else {
         add_split(json, route, split);
-        break;
-    case ROUTE_RESPOND:
-        json_number(json, "respond", route->respond.status);
-        break;
-    case ROUTE_REDIRECT:
-        json_bytes(json, "redirect", route->redirect.to);
-        break;
-    case ROUTE_ASK:
-        break;
     }
 }
 

@@ -510,23 +510,24 @@ static struct destination add_forward(const struct explain_world *world,
     return to;
 }
 
+void explain_own_answer(const struct route_settings *route, struct json *json)
+{
+    if (route->action == ROUTE_RESPOND) {
+        json_number(json, "respond", route->respond.status);
+    } else if (route->action == ROUTE_REDIRECT) {
+        json_bytes(json, "redirect", route->redirect.to);
+    }
+}
+
 static struct destination add_action(const struct explain_world *world,
                                      const struct route_settings *route,
                                      const struct http_request *request, const struct ip *client,
                                      struct json *json)
 {
-    switch (route->action) {
-    case ROUTE_FORWARD:
+    if (route->action == ROUTE_FORWARD) {
         return add_forward(world, route, request, client, json);
-    case ROUTE_RESPOND:
-        json_number(json, "respond", route->respond.status);
-        break;
-    case ROUTE_REDIRECT:
-        json_bytes(json, "redirect", route->redirect.to);
-        break;
-    case ROUTE_ASK:
-        break;
     }
+    explain_own_answer(route, json);
     return (struct destination){false, 0};
 }
 

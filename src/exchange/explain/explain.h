@@ -40,6 +40,9 @@ struct explain_refusal {
 bool explain(const struct explain_world *world, const struct explain_asked *asked,
              struct page *page, struct explain_refusal *refusal);
 
+/* What the gateway answers by itself on a route that does not forward: respond or redirect. */
+void explain_own_answer(const struct route_settings *route, struct json *json);
+
 /* explain_path.c: which route wins, NULL where there is none, and what the origin would get, or why
  * it would get nothing. */
 const struct route_settings *explain_path(const struct path_question *question,

@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "base/log/log.h"
+#include "base/text.h"
 #include "process/collector_tls.h"
 #include "process/reload/loaded_config.h"
 #include "process/reload/reload_report.h"
@@ -202,11 +203,11 @@ static void fail(struct reload *reload, const char *why)
 static void report_term(struct reload *reload)
 {
     uint32_t confirm_ms = reload->order->given.confirm_ms;
-    size_t length = strlen(reload->reported);
+    char term[64];
 
     if (reload->order->given.kind == RELOAD_FROM_FILE && confirm_ms > 0) {
-        snprintf(reload->reported + length, sizeof(reload->reported) - length,
-                 "; goes back unless confirmed within %u s", confirm_ms / 1000);
+        snprintf(term, sizeof(term), "; goes back unless confirmed within %u s", confirm_ms / 1000);
+        text_append(reload->reported, sizeof(reload->reported), term);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "process/reload/reload_report.h"
 
 #include "base/log/log.h"
+#include "base/text.h"
 #include "config/settings_changes.h"
 #include "tls/tls.h"
 
@@ -54,13 +55,6 @@ static uint32_t count_of(const struct tls_store *store)
     return count;
 }
 
-static void add(char *line, size_t size, const char *text)
-{
-    size_t length = strlen(line);
-
-    snprintf(line + length, size - length, "%s", text);
-}
-
 void reload_report_certificates(const struct tls_store *before, const struct tls_store *now,
                                 char *line, size_t size)
 {
@@ -83,33 +77,26 @@ void reload_report_certificates(const struct tls_store *before, const struct tls
         last = facts->cert;
         count++;
         if (count <= NAMED_MOST) {
-            add(names, sizeof(names), count > 1 ? ", " : "");
-            add(names, sizeof(names), facts->cert);
+            text_append(names, sizeof(names), count > 1 ? ", " : "");
+            text_append(names, sizeof(names), facts->cert);
         }
     }
     if (count > 0) {
         snprintf(head, sizeof(head), "; certificates: %u renewed (", count);
-        add(line, size, head);
-        add(line, size, names);
-        add(line, size, count > NAMED_MOST ? ", ...)" : ")");
+        text_append(line, size, head);
+        text_append(line, size, names);
+        text_append(line, size, count > NAMED_MOST ? ", ...)" : ")");
     }
 }
 
 /* --- options that are fixed --------------------------------------------------------------- */
-
-static bool is_below(const char *path, const char *option)
-{
-    size_t length = strlen(option);
-
-    return strncmp(path, option, length) == 0 && (path[length] == '\0' || path[length] == '.');
-}
 
 static uint64_t print_below(const struct settings *settings, const char *option)
 {
     uint64_t print = 0;
 
     for (uint32_t i = 0; i < settings->option_count; i++) {
-        if (is_below(settings->options[i].path, option)) {
+        if (settings_option_is_of(settings->options[i].path, option)) {
             print = print * 31 + settings->options[i].print;
         }
     }
@@ -128,8 +115,8 @@ void reload_report_fixed_options(const struct settings *first, const struct sett
             continue;
         }
         log_warning("'%s' changed; restart to apply", option);
-        add(line, size, before);
-        add(line, size, option);
+        text_append(line, size, before);
+        text_append(line, size, option);
         before = ", ";
     }
 }
