@@ -44,10 +44,13 @@ static void take_settings(struct client_listener *listener,
     listener->speaks_tls = settings->tls.certificate_count > 0;
     listener->half_close = settings->half_close;
     listener->h2c = settings->h2c;
-    listener->budgets = (struct client_budgets){
-        .timeouts = settings->timeouts, .limits = settings->limits, .rates = settings->min_rates};
-    listening_bound_unsent(listener_descriptor(listener->listener),
-                           settings->limits.connection_buffer);
+    listener->budgets =
+        (struct client_budgets){.timeouts = settings->timeouts,
+                                .limits = settings->limits,
+                                .rates = settings->min_rates,
+                                .h1_buffer = limits_buffer(&settings->limits, false),
+                                .h2_buffer = limits_buffer(&settings->limits, true)};
+    listening_bound_unsent(listener_descriptor(listener->listener), listener->budgets.h1_buffer);
 }
 
 static struct client_listener *listener_make(struct client_context *context,

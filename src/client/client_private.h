@@ -21,6 +21,8 @@ struct client_budgets {
     struct timeouts_settings timeouts;
     struct limits_settings limits;
     struct min_rates_settings rates;
+    uint32_t h1_buffer; /* limits.connection_buffer, of a connection that speaks HTTP/1 */
+    uint32_t h2_buffer;
 };
 
 struct client_listener {

@@ -85,7 +85,7 @@ struct limits_settings {
     uint64_t body_bytes;     /* request body; 0: no limit */
     uint32_t request_buffer; /* of a request body, read before an origin is chosen; 0: none */
     uint32_t requests_per_connection; /* of one client connection; 0: no limit */
-    uint32_t connection_buffer;       /* in buffers for one client connection, both directions */
+    uint32_t connection_buffer;       /* bytes held for one client connection; 0: limits_buffer */
     uint32_t
         max_connections;    /* client connections of the process; 0: as many as descriptors allow */
     uint64_t memory;        /* of the process, in bytes; 0: a share of what the machine gives it */
@@ -96,6 +96,21 @@ struct limits_settings {
     uint32_t http2_connection_window; /* the same of all streams of a connection */
     uint32_t descriptors;             /* of the process; 0: as many as the kernel gives it */
 };
+
+#define LIMITS_HTTP1_BUFFER 65536u
+#define LIMITS_HTTP2_BUFFER 524288u /* a hundred requests that wait, and what there is of bodies */
+
+/* What `connection_buffer` is for a connection of that version. A request body that is read first is
+ * held too. */
+static inline uint32_t limits_buffer(const struct limits_settings *limits, bool http2)
+{
+    uint32_t most = http2 ? LIMITS_HTTP2_BUFFER : LIMITS_HTTP1_BUFFER;
+
+    if (limits->connection_buffer != 0) {
+        return limits->connection_buffer;
+    }
+    return most / 2 < limits->request_buffer ? 2 * limits->request_buffer : most;
+}
 
 /* What one client address (IPv4 /32, IPv6 /64) may have, counted over the whole process. */
 struct client_limits_settings {

@@ -412,11 +412,24 @@ void exchange_answer_written(struct exchange *exchange)
     }
 }
 
+_Static_assert(offsetof(struct exchange, rows) + sizeof(struct attempt) <= EXCHANGE_WAITS_BYTES,
+               "as told in exchange.h");
+
+size_t exchange_body_held(const struct exchange *exchange)
+{
+    return buffer_queue_held(&exchange->request_body.body) +
+           buffer_held(exchange->request_body.trailers);
+}
+
+void exchange_keep_little(struct exchange *exchange)
+{
+    exchange->request_body.keeps_little = true;
+}
+
 size_t exchange_held(const struct exchange *exchange)
 {
-    size_t held = exchange_bytes(exchange) + region_held(&exchange->memory) +
-                  buffer_queue_held(&exchange->request_body.body) +
-                  buffer_held(exchange->request_body.trailers);
+    size_t held =
+        exchange_bytes(exchange) + region_held(&exchange->memory) + exchange_body_held(exchange);
 
     for (const struct attempt *attempt = exchange->attempt; attempt != NULL;
          attempt = attempt->former) {

@@ -17,6 +17,9 @@
 #include "observe/metrics.h"
 #include "observe/span_exporter.h"
 
+/* One that waits in line, with its attempt, is no larger. */
+#define EXCHANGE_WAITS_BYTES 960
+
 struct exchange;
 struct exchange_context; /* where a worker's exchanges are run */
 
@@ -88,6 +91,10 @@ size_t exchange_body(struct exchange *exchange, struct bytes bytes);
 void exchange_body_end(struct exchange *exchange, const struct http_headers *trailers);
 void exchange_client_writable(struct exchange *exchange);
 void exchange_answer_written(struct exchange *exchange);
+/* Bytes of the body and trailers that it keeps now. */
+size_t exchange_body_held(const struct exchange *exchange);
+/* Its client holds much: from now on little of the body is kept here. */
+void exchange_keep_little(struct exchange *exchange);
 /* The body broke off, broke the rules (400) or came too slowly (408). */
 void exchange_body_failed(struct exchange *exchange, uint16_t status, const char *what);
 /* The connection is gone. `end` says why for the log. No call back follows. */

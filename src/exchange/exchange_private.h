@@ -152,6 +152,7 @@ struct exchange {
         bool whole;
         bool kept;               /* can be sent again from its start */
         bool paused;             /* the client was told to wait with the body */
+        bool keeps_little;       /* of it, however much limits.request_buffer allows */
         struct buffer *trailers; /* a copy of those that go on (trailers.c); rare */
     } request_body;
 

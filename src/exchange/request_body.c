@@ -20,9 +20,13 @@
 
 #define GRPC_MOST_MS 5
 
+#define LITTLE_BYTES 1024u
+
 static size_t most_bytes(const struct exchange *exchange)
 {
-    return generation_settings(exchange->generation)->limits.request_buffer;
+    uint32_t most = generation_settings(exchange->generation)->limits.request_buffer;
+
+    return exchange->request_body.keeps_little && most > LITTLE_BYTES ? LITTLE_BYTES : most;
 }
 
 /* A client that waits for 100 (Continue) sends no body yet: the origin decides whether it wants
@@ -123,7 +127,7 @@ static size_t stream_body(struct exchange *exchange, struct bytes bytes)
 {
     struct attempt *attempt = exchange->attempt;
     struct buffer_queue *queue = &exchange->request_body.body;
-    size_t most = generation_settings(exchange->generation)->limits.request_buffer;
+    size_t most = most_bytes(exchange);
     size_t room = most > queue->length ? most - queue->length : 0;
 
     if (attempt->state == ATTEMPT_SENDS && queue->length == 0) {

@@ -9,6 +9,7 @@ import test from 'node:test';
 import { promisify } from 'node:util';
 import { request } from './lib/client.mjs';
 import { through } from './lib/configs.mjs';
+import { adminIn, askJson, metricsOf, valueOf } from './lib/control.mjs';
 import { curl } from './lib/curl.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { ask, connectHttp2, open } from './lib/http2.mjs';
@@ -310,6 +311,35 @@ test('a listener keeps its limit of streams; what is beyond is refused unprocess
     for (const stream of streams) {
         assert.equal((await within('an answer', stream.answer)).status, 200);
     }
+});
+
+test('streams beyond the memory of their connection are refused unprocessed and counted', async (t) => {
+    const waiting = [];
+    const origin = await httpOrigin(t, { handler: (request, response) => waiting.push(response) });
+    const gateway = await startGateway(t, (folder) => `listeners: [{address: "127.0.0.1:0", h2c: true, limits: {connection_buffer: 128KiB}}]\n${through(origin)}\n${adminIn(folder)}`);
+    const session = await connectHttp2(t, gateway);
+    const [refused, answered] = [[], []];
+    const large = () => ({ 'x-large': randomBytes(6000).toString('base64') });
+    const streams = Array.from({ length: 40 }, () => {
+        const stream = open(session, large());
+        stream.answer.then((answer) => answered.push(answer.status), () => refused.push(stream.rstCode));
+        return stream;
+    });
+
+    await until('each to be asked or refused', () => waiting.length + refused.length === streams.length);
+    assert.ok(waiting.length >= 8 && waiting.length <= 15, `${waiting.length} were taken`);
+    assert.deepEqual(new Set(refused), new Set([http2.constants.NGHTTP2_REFUSED_STREAM]));
+    const { connections } = await askJson(gateway, '/v1/connections?top=10');
+    const held = connections.find((row) => row.streams === waiting.length).memory_bytes;
+    const atOrigin = 512 * waiting.length;
+    assert.ok(held > 100 * 1024 && held <= 128 * 1024 + atOrigin, `${held} bytes are held`);
+    assert.equal(valueOf(await metricsOf(gateway), 'turnpike_http2_streams_over_buffer_total'), refused.length);
+    waiting.forEach((response) => response.end('ok'));
+    await until('the answers', () => answered.length === waiting.length);
+    const later = open(session, large());
+    await until('the place of those that are answered', () => waiting.length > answered.length);
+    waiting.at(-1).end('ok');
+    assert.equal((await within('an answer', later.answer)).status, 200);
 });
 
 test('a stop lets streams finish, and tells the client twice', async (t) => {

@@ -255,7 +255,7 @@ static size_t absorb_room(const struct client_h1 *h1)
 
     if (room > 0 && !h1->answer_is_small) {
         size_t held = client_held(h1->connection);
-        size_t most = h1->connection->listener->budgets.limits.connection_buffer;
+        size_t most = h1->connection->listener->budgets.h1_buffer;
         size_t left = most > held + BUFFER_SMALL_BYTES ? most - held - BUFFER_SMALL_BYTES : 0;
 
         left = h1->promised > queued && h1->promised - queued > left ? h1->promised - queued : left;
@@ -381,7 +381,7 @@ static bool surely_takes_much(const struct client_h1 *h1)
  * request has taken all answers before it. 0 once its socket was full since. */
 static size_t room_unasked(const struct client_h1 *h1)
 {
-    size_t most = h1->connection->listener->budgets.limits.connection_buffer;
+    size_t most = h1->connection->listener->budgets.h1_buffer;
     uint64_t sent = h1->out.written + h1->out.queue.length;
 
     most = (most < UNASKED_BYTES ? most : UNASKED_BYTES) + HEAD_BYTES;
@@ -407,8 +407,7 @@ size_t client_h1_room(void *stream)
     if (room > 0) {
         return room;
     }
-    room = transport_room(&h1->connection->transport,
-                          h1->connection->listener->budgets.limits.connection_buffer);
+    room = transport_room(&h1->connection->transport, h1->connection->listener->budgets.h1_buffer);
     if (room > queued) {
         return room - queued;
     }

@@ -109,6 +109,28 @@ bool client_h2_has_room(const struct client_h2 *h2)
                PRESSURE_REFUSES;
 }
 
+size_t client_h2_reckoned(const struct client_h2 *h2)
+{
+    return sizeof(*h2->connection) + sizeof(*h2) + h2_session_held(h2->session) +
+           h2->stream_count * CLIENT_H2_STREAM_BYTES + h2->texts + h2->stored + h2->lent +
+           h2->queued + h2->out.queue.length;
+}
+
+/* Exchanges do not say when what they kept of a body has gone out: asked once a turn at most. */
+bool client_h2_may_hold(struct client_h2 *h2, size_t more)
+{
+    size_t most = h2->connection->listener->budgets.h2_buffer;
+
+    if (client_h2_reckoned(h2) + more <= most) {
+        return true;
+    }
+    if (h2->lent == 0 || h2->counted_us == client_h2_now(h2)) {
+        return false;
+    }
+    client_h2_count_lent(h2);
+    return client_h2_reckoned(h2) + more <= most;
+}
+
 /* --- ending -------------------------------------------------------------------------------- */
 
 void client_h2_fail(struct client_h2 *h2, enum h2_code code, enum cut_cause why)

@@ -10,6 +10,7 @@
 
 #define OUT_FULL_BYTES (64 * 1024) /* of frames that wait for the transport: no more are made */
 #define STREAM_ROOM_BYTES (32 * 1024)
+#define ANSWERS_SHARE 8               /* of limits.connection_buffer */
 #define SMALL_BYTES STREAM_ROOM_BYTES /* an answer up to this leaves the origin at once */
 #define DIRECT_WORTH_BYTES 2048
 #define FIELDS_BESIDES 2 /* :status and content-length */
@@ -248,13 +249,20 @@ void client_h2_free_handed(struct client_h2 *h2)
 
 /* --- the body ------------------------------------------------------------------------------ */
 
-/* What waits of all answers together, in streams and for the transport. */
+/* Of what the connection may hold, answers have a share that requests do not take from them: of all
+ * answers together, in streams and for the transport. */
 static size_t room_of_connection(const struct client_h2 *h2)
 {
-    size_t most = h2->connection->listener->budgets.limits.connection_buffer;
+    size_t most = h2->connection->listener->budgets.h2_buffer;
     size_t waits = h2->queued + h2->out.queue.length;
+    size_t share = most / ANSWERS_SHARE > waits ? most / ANSWERS_SHARE - waits : 0;
+    size_t held;
 
-    return most > waits ? most - waits : 0;
+    if (share >= STREAM_ROOM_BYTES) {
+        return share;
+    }
+    held = client_h2_reckoned(h2);
+    return most > held + share ? most - held : share;
 }
 
 /* A stream whose window is closed is a slow reader: its room is that of its window. */

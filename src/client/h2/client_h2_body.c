@@ -46,6 +46,7 @@ static void took_waiting(struct client_h2_stream *stream, size_t bytes)
 
     stream->h2->stored -= bytes;
     stream->body->unreturned -= (uint32_t)unreturned;
+    stream->h2->unreturned -= unreturned;
     h2_session_took(stream->h2->session, unreturned);
     took(stream, bytes);
 }
@@ -58,6 +59,8 @@ void client_h2_body_drop(struct client_h2_stream *stream)
         return;
     }
     waits = stream->body->in.length;
+    stream->h2->lent -= stream->body->lent;
+    stream->body->lent = 0;
     list_remove(&stream->body->gathered);
     if (waits > 0) {
         buffer_queue_clear(client_h2_buffers(stream->h2), &stream->body->in);
@@ -67,17 +70,40 @@ void client_h2_body_drop(struct client_h2_stream *stream)
 
 /* --- to the exchange ----------------------------------------------------------------------- */
 
+static void count_lent(struct client_h2_stream *stream)
+{
+    struct client_h2_body *body = stream->body;
+
+    stream->h2->lent -= body->lent;
+    body->lent = (uint32_t)(exchange_body_held(stream->exchange) + piece_held(body->kept));
+    stream->h2->lent += body->lent;
+}
+
+void client_h2_count_lent(struct client_h2 *h2)
+{
+    h2->counted_us = client_h2_now(h2);
+    LIST_EACH (struct client_h2_stream, stream, &h2->streams, link) {
+        if (stream->body != NULL && stream->body->lent > 0) {
+            count_lent(stream);
+        }
+    }
+}
+
 static size_t offer(struct client_h2_stream *stream, struct bytes bytes)
 {
     struct exchange *exchange = stream->exchange;
     size_t taken;
 
+    if (!client_h2_may_hold(stream->h2, bytes.length)) {
+        exchange_keep_little(exchange);
+    }
     stream->feeding = true;
     taken = exchange_body(exchange, bytes);
     stream->feeding = false;
     if (stream->exchange != exchange) {
         return bytes.length; /* it is over: nothing more is wanted */
     }
+    count_lent(stream);
     stream->paused |= taken < bytes.length;
     if (taken < bytes.length) {
         min_rate_hold(&stream->body->min_rate, client_h2_now(stream->h2));
@@ -100,6 +126,7 @@ static void store(struct client_h2_stream *stream, struct bytes bytes)
         h2_session_took(h2->session, bytes.length);
     } else {
         stream->body->unreturned += (uint32_t)bytes.length;
+        h2->unreturned += bytes.length;
     }
 }
 
@@ -243,5 +270,6 @@ void client_h2_on_ended(void *owner, int32_t id, void *of)
 void client_h2_body_ended(struct client_h2_stream *stream, struct client_h2_trailers *trailers)
 {
     stream->body->kept = trailers;
+    count_lent(stream);
     client_h2_on_ended(stream->h2, stream->id, stream);
 }

@@ -94,7 +94,11 @@ struct client_h2 {
     uint32_t stream_count; /* exchanges */
     uint32_t reading;      /* of these, whose request has not ended */
     size_t queued;         /* bytes of answers that wait in streams */
-    size_t stored;         /* bytes of requests that wait in streams */
+    size_t stored;         /* bytes of requests' bodies that wait in streams */
+    size_t lent;           /* and in their exchanges, when they were looked at last; trailers */
+    size_t texts;          /* of requests' heads */
+    size_t unreturned;     /* of `stored`, bytes that still narrow the connection's window */
+    uint64_t counted_us;   /* when `lent` was counted anew */
     uint64_t received;
     uint64_t began_us;
     uint64_t section_us; /* since when a section is under way; 0: none */
@@ -128,6 +132,7 @@ struct client_h2_body {
     uint64_t left;                 /* HTTP_LENGTH_KNOWN */
     uint64_t sent;                 /* bytes of the answer when the clock looked last */
     uint32_t unreturned;           /* bytes of `in` that still narrow the connection's window */
+    uint32_t lent;                 /* bytes that its exchange holds */
     char key[WEBSOCKET_KEY_BYTES]; /* of a WebSocket */
 };
 
@@ -209,6 +214,11 @@ void client_h2_leave(struct client_h2 *h2);
 void client_h2_refuse_new(struct client_h2 *h2);
 /* RFC 9113 section 5.1.2 and what else stands against one more stream. */
 bool client_h2_has_room(const struct client_h2 *h2);
+/* What the connection holds by sums that are kept, no less than client_held, but for what connections
+ * to origins hold. */
+size_t client_h2_reckoned(const struct client_h2 *h2);
+/* Whether it may hold so much more: limits.connection_buffer. */
+bool client_h2_may_hold(struct client_h2 *h2, size_t more);
 
 /* client_h2_section.c: events of the session. */
 bool client_h2_on_section(void *owner, int32_t id, void *stream, bool is_request);
@@ -234,6 +244,8 @@ void client_h2_stream_abandon(struct client_h2_stream *stream, enum outcome_end 
 void client_h2_stream_reset(struct client_h2_stream *stream, enum h2_code code);
 /* Cut by a budget of its own. */
 void client_h2_stream_cut(struct client_h2_stream *stream, enum cut_cause cause);
+/* What one that waits holds at least: with its exchange and an attempt, without its texts. */
+#define CLIENT_H2_STREAM_BYTES (sizeof(struct client_h2_stream) + EXCHANGE_WAITS_BYTES)
 /* The last byte of its answer was written. */
 void client_h2_stream_written(struct client_h2_stream *stream);
 /* It may take more of its answer: tells its exchange. */
@@ -259,6 +271,8 @@ void client_h2_feed_gathered(struct client_h2 *h2);
 /* The exchange is over: what still waits is dropped, and windows opened for it. */
 void client_h2_body_drop(struct client_h2_stream *stream);
 void client_h2_note_fault(struct client_h2 *h2, enum h2_fault fault);
+/* Asks exchanges again how much of their bodies they still hold: `lent`. */
+void client_h2_count_lent(struct client_h2 *h2);
 
 /* client_h2_answer.c: the answer's way out. */
 void client_h2_send_interim(void *stream, const struct answer_head *head);

@@ -17,6 +17,8 @@
 /* Of what is refused as too large anyway, so much is decompressed: behind that it is a bomb. */
 #define BOMB_TIMES 4
 #define PSEUDOS 4 /* of a request */
+/* Trailers of so many bytes are taken whatever else the connection holds. */
+#define TRAILERS_SHARE_BYTES 1024
 
 static const struct limits_settings *limits_of(const struct client_h2 *h2)
 {
@@ -291,23 +293,30 @@ static size_t rows_bytes(const struct client_h2_section *section)
     return rows * sizeof(struct http_header);
 }
 
+/* As h2_fields_room reckons it. */
+static size_t texts_bytes(const struct client_h2_section *section)
+{
+    return section->bytes + 2 * (size_t)section->count;
+}
+
 /* false: it was refused. */
-static bool read_request(struct client_h2_stream *stream, bool ends, enum h2_fault *fault)
+static bool read_request(struct client_h2_stream *stream, size_t rows, bool ends,
+                         enum h2_fault *fault)
 {
     const struct client_h2_section *section = stream->h2->section;
 
     return h2_read_request(section->rows, section->count, ends, limits_of(stream->h2)->target_bytes,
-                           stream->texts + rows_bytes(section), exchange_request(stream->exchange),
-                           fault);
+                           stream->texts + rows, exchange_request(stream->exchange), fault);
 }
 
-static bool take_texts(struct client_h2_stream *stream)
+static bool take_texts(struct client_h2_stream *stream, size_t bytes)
 {
-    const struct client_h2_section *section = stream->h2->section;
-
-    stream->texts = piece_take(client_h2_pieces(stream->h2),
-                               rows_bytes(section) + h2_fields_room(section->rows, section->count));
-    return stream->texts != NULL;
+    stream->texts = piece_take(client_h2_pieces(stream->h2), bytes);
+    if (stream->texts == NULL) {
+        return false;
+    }
+    stream->h2->texts += piece_held(stream->texts);
+    return true;
 }
 
 static void begin_request(struct client_h2_stream *stream, bool ends)
@@ -348,11 +357,12 @@ static void discard_exchange(struct client_h2_stream *stream)
 static void on_whole_head(struct client_h2_stream *stream, bool ends)
 {
     struct client_h2 *h2 = stream->h2;
+    size_t rows = rows_bytes(h2->section);
     enum h2_fault fault;
 
-    if (!take_texts(stream) || begin_exchange(stream) == NULL) {
+    if (!take_texts(stream, rows + texts_bytes(h2->section)) || begin_exchange(stream) == NULL) {
         refuse_stream(h2, stream->id);
-    } else if (read_request(stream, ends, &fault)) {
+    } else if (read_request(stream, rows, ends, &fault)) {
         begin_request(stream, ends);
     } else {
         discard_exchange(stream);
@@ -364,12 +374,27 @@ static void on_whole_head(struct client_h2_stream *stream, bool ends)
     }
 }
 
+/* One is, however large its head. */
+static bool is_within_budget(struct client_h2 *h2)
+{
+    const struct client_h2_section *section = h2->section;
+
+    return h2->stream_count == 0 ||
+           client_h2_may_hold(h2, CLIENT_H2_STREAM_BYTES + texts_bytes(section) +
+                                      section->count * sizeof(struct http_header));
+}
+
 static void on_request(struct client_h2 *h2, int32_t id, bool ends)
 {
     bool too_large = h2->section->too_large;
     struct client_h2_stream *stream;
 
     if (too_large && !client_h2_spend(h2, CLIENT_H2_LARGE_HEADS)) {
+        return;
+    }
+    if (!is_within_budget(h2)) {
+        metrics_note(client_h2_context(h2)->metrics, METRICS_HTTP2_OVER_BUFFER);
+        refuse_stream(h2, id);
         return;
     }
     stream = client_h2_stream_new(h2, id, ends);
@@ -391,12 +416,16 @@ static void on_trailers(struct client_h2_stream *stream, bool ends)
     enum h2_fault fault = H2_FAULT_HEAD_TOO_LARGE;
     struct client_h2_trailers *trailers;
     size_t rows;
+    size_t bytes;
 
     if (stream->exchange == NULL || stream->body->kept != NULL) {
         return;
     }
     rows = (section->count + 1) * sizeof(struct http_header);
-    trailers = malloc(sizeof(*trailers) + rows + h2_fields_room(section->rows, section->count));
+    bytes = sizeof(*trailers) + rows + texts_bytes(section);
+    trailers = bytes <= TRAILERS_SHARE_BYTES || client_h2_may_hold(h2, bytes)
+                   ? piece_take(client_h2_pieces(h2), bytes)
+                   : NULL;
     if (trailers == NULL) {
         client_h2_stream_abandon(stream, OUTCOME_REQUEST_BROKE);
         h2_session_reset(h2->session, stream->id, H2_INTERNAL_ERROR);
@@ -412,7 +441,7 @@ static void on_trailers(struct client_h2_stream *stream, bool ends)
         client_h2_body_ended(stream, trailers);
         trailers = NULL;
     }
-    free(trailers);
+    piece_give(client_h2_pieces(h2), trailers);
 }
 
 void client_h2_on_section_ended(void *owner, int32_t id, void *stream, bool is_request, bool ends)

@@ -55,9 +55,9 @@ void client_h2_stream_closes(struct client_h2 *h2)
 void client_h2_stream_free(struct client_h2_stream *stream, struct piece_pool *pieces)
 {
     if (stream->body != NULL) {
-        free(stream->body->kept);
-        piece_give(pieces, stream->body);
+        piece_give(pieces, stream->body->kept);
     }
+    piece_give(pieces, stream->body);
     piece_give(pieces, stream->answer);
     piece_give(pieces, stream->texts);
 }
@@ -69,6 +69,7 @@ void client_h2_stream_bury(struct client_h2_stream *stream)
     CHECK(stream->exchange == NULL && stream->closed);
     client_h2_answer_drop(stream);
     client_h2_body_drop(stream);
+    h2->texts -= piece_held(stream->texts);
     list_remove(&stream->link);
     list_add_last(&client_h2_context(h2)->h2.deferred_stream_frees, &stream->link);
 }
@@ -127,7 +128,9 @@ size_t client_h2_stream_held(const struct client_h2_stream *stream)
 {
     return sizeof(*stream) + piece_held(stream->texts) + piece_held(stream->body) +
            piece_held(stream->answer) +
-           (stream->body != NULL ? buffer_queue_held(&stream->body->in) : 0) +
+           (stream->body != NULL
+                ? piece_held(stream->body->kept) + buffer_queue_held(&stream->body->in)
+                : 0) +
            (stream->answer != NULL ? buffer_queue_held(&stream->answer->out) : 0) +
            (stream->exchange != NULL ? exchange_held(stream->exchange) : 0);
 }

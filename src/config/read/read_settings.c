@@ -98,14 +98,12 @@ void config_check_limits(struct reading *reading, const struct node *node, void 
     if (reading->listener != NULL) {
         return;
     }
-    if (limits->connection_buffer / 2 < limits->request_buffer && held != NULL) {
+    if (limits->connection_buffer != 0 && limits->connection_buffer / 2 < limits->request_buffer) {
         READING_ERROR(
             reading, held,
             "'limits.connection_buffer' must be twice limits.request_buffer (%u bytes), which is "
             "held too, or more",
             limits->request_buffer);
-    } else if (limits->connection_buffer / 2 < limits->request_buffer) {
-        limits->connection_buffer = 2 * limits->request_buffer; /* our default: follows */
     }
     if (limits->target_bytes > limits->head_bytes && target != NULL) {
         READING_ERROR(reading, target,

@@ -331,10 +331,14 @@ static const struct option options[] = {
              "that a slow client holds no connection to an origin. A chunked body is buffered "
              "for timeouts.request_buffer at most. 0B: requests are not buffered."},
     {.path = "limits.connection_buffer", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_SIZE,
-     .initial = "64KiB", .least = "16KiB", .greatest = "64MiB",
+     .initial = "auto", .zero_word = "auto", .least = "16KiB", .greatest = "64MiB",
      FIELD(limits_settings, connection_buffer),
-     .help = "Memory held for one client connection, both directions together; what would go "
-             "beyond it is not read, but for one buffer of 52 KiB that an answer passes through."},
+     .help = "Memory held for one client connection, both directions together; auto: 64KiB over "
+             "HTTP/1, 512KiB over HTTP/2, or twice limits.request_buffer if that is more. What "
+             "would go beyond it is not read, but for one buffer of 52 KiB that an answer passes "
+             "through. Over HTTP/2 it holds all requests that wait: a stream beyond it is refused "
+             "unprocessed (REFUSED_STREAM), unless it is the only one. Bodies of streams that "
+             "were taken may come on top, up to limits.http2_connection_window."},
     {.path = "limits.requests_per_connection", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_COUNT,
      .initial = "100000", .zero_word = "none", .least = "0", .greatest = "4294967295",
      FIELD(limits_settings, requests_per_connection),

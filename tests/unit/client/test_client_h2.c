@@ -2,6 +2,7 @@
 /* client/h2: what a connection with many streams that wait holds, and when it looks after those that
  * ended. The client is the other end of a socket, and sends frames by hand. */
 #include "client/h2/client_h2_private.h"
+#include "origin/origin_private.h"
 #include "tests/fakes/fake_origin.h"
 #include "tests/fakes/gateway.h"
 
@@ -12,8 +13,8 @@
 #include <stdlib.h>
 
 #define STREAMS 100
-#define IN_LINE_MOST 155000
-#define AT_ORIGIN_MOST 206000
+#define IN_LINE_MOST 155100
+#define AT_ORIGIN_MOST 206100
 #define FRAME_HEAD 9
 #define FRAME_HEADERS 1
 #define END_STREAM 1
@@ -139,6 +140,14 @@ static size_t held_by(struct fixture *fixture, unsigned streams)
     return client_held(connection_of(fixture));
 }
 
+/* By the sums that bound it: all but connections to origins, and no more than a twentieth above. */
+static void is_reckoned(struct fixture *fixture, size_t held, unsigned at_origin)
+{
+    size_t own = held - at_origin * sizeof(struct origin_connection);
+
+    assert_in_range(client_h2_reckoned(connection_of(fixture)->h2), own, own + own / 20);
+}
+
 static void a_hundred_in_line(void **state)
 {
     struct fixture *fixture = *state;
@@ -149,6 +158,7 @@ static void a_hundred_in_line(void **state)
     held = held_by(fixture, STREAMS);
     print_message("%d streams, one at the origin: %zu bytes\n", STREAMS, held);
     assert_in_range(held, 1, IN_LINE_MOST);
+    is_reckoned(fixture, held, 1);
 }
 
 static void a_hundred_at_the_origin(void **state)
@@ -161,6 +171,66 @@ static void a_hundred_at_the_origin(void **state)
     held = held_by(fixture, STREAMS);
     print_message("%d streams at the origin: %zu bytes\n", STREAMS, held);
     assert_in_range(held, 1, AT_ORIGIN_MOST);
+    is_reckoned(fixture, held, STREAMS);
+}
+
+/* --- large heads --------------------------------------------------------------------------- */
+
+#define LARGE_HEADS 128
+#define LARGE_FIELDS 5
+#define LARGE_FIELD_BYTES 3000
+#define AUTO_MOST (512 * 1024)
+
+/* A GET as put_get makes it, with as much more as a frame of 16 KiB takes, in fields that no table of
+ * the compression keeps. */
+static size_t put_large_get(uint8_t *at, uint32_t stream)
+{
+    size_t length = put_get(at, stream);
+
+    for (int i = 0; i < LARGE_FIELDS; i++) {
+        size_t rest = LARGE_FIELD_BYTES - 127;
+
+        at[length++] = 0;
+        length += put_text(at + length, "x-large");
+        at[length++] = 0x7f; /* RFC 7541 section 5.1 */
+        at[length++] = (uint8_t)(rest | 0x80);
+        at[length++] = (uint8_t)(rest >> 7);
+        memset(at + length, 'a' + i, LARGE_FIELD_BYTES);
+        length += LARGE_FIELD_BYTES;
+    }
+    at[1] = (uint8_t)((length - FRAME_HEAD) >> 8);
+    at[2] = (uint8_t)(length - FRAME_HEAD);
+    return length;
+}
+
+static void ask_large(struct fixture *fixture, unsigned streams)
+{
+    static uint8_t frame[16384 + FRAME_HEAD];
+
+    say(fixture, PREFACE, sizeof(PREFACE) - 1);
+    for (uint32_t i = 0; i < streams; i++) {
+        say(fixture, frame, put_large_get(frame, 2 * i + 1));
+        stage_settle(&fixture->gateway.stage);
+    }
+}
+
+static void large_heads_stay_within_the_budget(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct client_connection *connection;
+
+    ask_large(fixture, LARGE_HEADS);
+    connection = connection_of(fixture);
+    print_message("%u streams with large heads: %zu bytes\n", connection->h2->stream_count,
+                  client_held(connection));
+    assert_in_range(client_held(connection), AUTO_MOST / 2, AUTO_MOST);
+}
+
+/* Of all sums, as much has gone as had come. */
+static void nothing_waits(const struct client_h2 *h2)
+{
+    assert_int_equal(h2->stream_count, 0);
+    assert_int_equal(h2->texts + h2->stored + h2->lent + h2->queued + h2->unreturned, 0);
 }
 
 /* --- a client whose socket is full ----------------------------------------------------------- */
@@ -217,6 +287,7 @@ static void a_full_socket_loses_no_flush(void **state)
     uint8_t frames[LARGE_STREAMS * 200];
     uint8_t into[8192];
     size_t length = 0;
+    const struct client_h2 *h2;
 
     memset(answer + head, 'x', LARGE);
     fixture->origin.answer = answer;
@@ -230,7 +301,8 @@ static void a_full_socket_loses_no_flush(void **state)
     say(fixture, frames, length);
     fake_origin_await(&fixture->origin, LARGE_STREAMS);
     stage_settle(&fixture->gateway.stage);
-    assert_true(connection_of(fixture)->h2->stream_count > 0);
+    h2 = connection_of(fixture)->h2;
+    assert_true(h2->stream_count > 0);
     for (int i = 0; i < 20000 && (reader.ended < LARGE_STREAMS || reader.left > 0); i++) {
         ssize_t count = transport_read(&fixture->client.transport, into, sizeof(into));
 
@@ -239,6 +311,7 @@ static void a_full_socket_loses_no_flush(void **state)
     }
     assert_int_equal(reader.ended, LARGE_STREAMS);
     assert_int_equal(reader.data, LARGE_STREAMS * LARGE);
+    nothing_waits(h2);
 }
 
 #define TEST(name, set_up) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -248,6 +321,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_hundred_in_line, set_up_narrow),
         TEST(a_hundred_at_the_origin, set_up),
+        TEST(large_heads_stay_within_the_budget, set_up_narrow),
         TEST(a_full_socket_loses_no_flush, set_up),
     };
 

@@ -51,7 +51,9 @@ static void defaults(void **state)
     assert_int_equal(settings->limits.body_bytes, 0);
     assert_int_equal(settings->limits.request_buffer, 16384);
     assert_int_equal(settings->limits.requests_per_connection, 100000);
-    assert_int_equal(settings->limits.connection_buffer, 65536);
+    assert_int_equal(settings->limits.connection_buffer, 0);
+    assert_int_equal(limits_buffer(&settings->limits, false), 65536);
+    assert_int_equal(limits_buffer(&settings->limits, true), 524288);
     assert_int_equal(settings->limits.max_connections, 0);
     assert_int_equal(settings->access_log.target, ACCESS_LOG_STDERR);
     assert_int_equal(settings->trusted_proxy_count, 0);
@@ -238,7 +240,9 @@ static void budgets_of_listeners_and_routes(void **state)
     assert_int_equal(own->min_rates.request_body, 0);
     assert_int_equal(own->min_rates.window, 2000);
     assert_int_equal(other->timeouts.head, 60000);
-    assert_int_equal(other->limits.connection_buffer, 65536);
+    assert_int_equal(limits_buffer(&own->limits, false), 32768);
+    assert_int_equal(limits_buffer(&own->limits, true), 32768);
+    assert_int_equal(other->limits.connection_buffer, 0);
     assert_int_equal(other->min_rates.request_body, 2048);
     assert_int_equal(settings->routes[0].min_rates.response, 5120);
     assert_int_equal(settings->routes[0].min_rates.request_body, RATE_UNSAID);
@@ -247,13 +251,14 @@ static void budgets_of_listeners_and_routes(void **state)
 }
 
 /* A gathered body is held. */
-static void held_bytes_follow_gather_bytes(void **state)
+static void connection_buffer_follows_request_buffer(void **state)
 {
     struct snapshot *snapshot = load_sound(MINIMAL "limits: {request_buffer: 1MiB}\n");
 
     (void)state;
-    assert_int_equal(snapshot_settings(snapshot)->limits.connection_buffer, 2097152);
-    assert_int_equal(snapshot_settings(snapshot)->listeners[0].limits.connection_buffer, 2097152);
+    assert_int_equal(limits_buffer(&snapshot_settings(snapshot)->limits, false), 2097152);
+    assert_int_equal(limits_buffer(&snapshot_settings(snapshot)->listeners[0].limits, true),
+                     2097152);
     snapshot_unref(&snapshot);
 }
 
@@ -540,7 +545,7 @@ int main(void)
         cmocka_unit_test(global_options),
         cmocka_unit_test(budgets_of_listeners_and_routes),
         cmocka_unit_test(limits_of_a_client_address),
-        cmocka_unit_test(held_bytes_follow_gather_bytes),
+        cmocka_unit_test(connection_buffer_follows_request_buffer),
         cmocka_unit_test(access_log_words),
         cmocka_unit_test(services_and_listeners),
         cmocka_unit_test(srv_names_and_name_servers),
