@@ -421,6 +421,15 @@ size_t exchange_body_held(const struct exchange *exchange)
            buffer_held(exchange->request_body.trailers);
 }
 
+bool exchange_is_unsent(const struct exchange *exchange)
+{
+    const struct attempt *attempt = exchange->attempt;
+
+    return exchange->state == EXCHANGE_QUEUED ||
+           (exchange->state == EXCHANGE_ATTEMPTS && attempt->state == ATTEMPT_WAITS &&
+            attempt->former == NULL);
+}
+
 void exchange_keep_little(struct exchange *exchange)
 {
     exchange->request_body.keeps_little = true;

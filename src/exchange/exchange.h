@@ -93,6 +93,8 @@ void exchange_client_writable(struct exchange *exchange);
 void exchange_answer_written(struct exchange *exchange);
 /* Bytes of the body and trailers that it keeps now. */
 size_t exchange_body_held(const struct exchange *exchange);
+/* No origin can have seen any of it. */
+bool exchange_is_unsent(const struct exchange *exchange);
 /* Its client holds much: from now on little of the body is kept here. */
 void exchange_keep_little(struct exchange *exchange);
 /* The body broke off, broke the rules (400) or came too slowly (408). */

@@ -29,6 +29,7 @@
     ROW(H2_WINDOWS,    "window-flood", "its client sent many HTTP/2 WINDOW_UPDATE frames for what it was sent") \
     ROW(H2_EMPTY_DATA, "empty-data-flood", "its client sent many HTTP/2 DATA frames without data") \
     ROW(H2_HEADS,      "head-flood", "its client sent HTTP/2 heads that were far too large or came in many pieces") \
+    ROW(H2_WINDOW,     "window-full", "its HTTP/2 request had not gone to an origin, and its body took the window from others") \
     ROW(STOP,          "stop",          "was left when the process stopped") \
     ROW(IDLE_PRESSURE, "idle-pressure", "was idle when the process ran short of memory, descriptors or connections") \
     ROW(PRESSURE,      "pressure",      "had the most memory x time per byte moved when the process ran short of memory, descriptors or connections")

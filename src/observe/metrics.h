@@ -89,7 +89,7 @@ void metrics_report_retries(struct metrics *metrics, const struct service_settin
     ROW(HTTP2_OPENED,       "http2_streams_opened",           "HTTP/2 streams of clients that began an exchange.") \
     ROW(HTTP2_CLOSED,       "http2_streams_closed",           "Of these, those whose exchange ended.") \
     ROW(HTTP2_REFUSED,      "http2_streams_refused",          "HTTP/2 streams refused unprocessed (REFUSED_STREAM).") \
-    ROW(HTTP2_OVER_BUFFER,  "http2_streams_over_buffer",      "Of these, those that limits.connection_buffer did not allow.") \
+    ROW(HTTP2_OVER_BUFFER,  "http2_streams_over_buffer",      "Of these, those that limits.connection_buffer or limits.http2_connection_window had no room for.") \
     ROW(HTTP2_RESET,        "http2_streams_reset",            "HTTP/2 streams that ended before their answers were whole.") \
     ROW(PRESSURE_HELD,      "pressure_reads_paused",      "Pauses in reading a large body, for lack of memory.") \
     ROW(PRESSURE_REFUSED,   "pressure_connections_refused",   "New connections refused, for lack of memory or descriptors.")

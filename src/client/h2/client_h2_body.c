@@ -111,6 +111,27 @@ static size_t offer(struct client_h2_stream *stream, struct bytes bytes)
     return taken;
 }
 
+/* What waits in line for origins must not take the window from what is under way at them, or neither
+ * would go on: the youngest of those that wait is given up, unprocessed. The library tells of half a
+ * window, and more. */
+static void keep_window_open(struct client_h2 *h2)
+{
+    if (h2->unreturned <= stored_most(h2) / 4) {
+        return;
+    }
+    for (struct link *link = h2->streams.previous; link != &h2->streams; link = link->previous) {
+        struct client_h2_stream *stream = CONTAINER_OF(link, struct client_h2_stream, link);
+
+        if (stream->exchange != NULL && stream->body != NULL && stream->body->unreturned > 0 &&
+            exchange_is_unsent(stream->exchange)) {
+            metrics_note(client_h2_context(h2)->metrics, METRICS_HTTP2_OVER_BUFFER);
+            metrics_note(client_h2_context(h2)->metrics, METRICS_HTTP2_REFUSED);
+            client_h2_stream_cut(stream, CUT_H2_WINDOW, H2_REFUSED_STREAM);
+            return;
+        }
+    }
+}
+
 static void store(struct client_h2_stream *stream, struct bytes bytes)
 {
     struct client_h2 *h2 = stream->h2;
@@ -127,6 +148,7 @@ static void store(struct client_h2_stream *stream, struct bytes bytes)
     } else {
         stream->body->unreturned += (uint32_t)bytes.length;
         h2->unreturned += bytes.length;
+        keep_window_open(h2);
     }
 }
 

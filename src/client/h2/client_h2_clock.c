@@ -71,10 +71,10 @@ static void check_at_answer(struct client_h2_stream *stream)
     case MIN_RATE_FINE:
         break;
     case MIN_RATE_STOPPED:
-        client_h2_stream_cut(stream, CUT_ANSWER_IDLE);
+        client_h2_stream_cut(stream, CUT_ANSWER_IDLE, H2_CANCEL);
         break;
     case MIN_RATE_TOO_SLOW:
-        client_h2_stream_cut(stream, CUT_ANSWER_RATE);
+        client_h2_stream_cut(stream, CUT_ANSWER_RATE, H2_CANCEL);
         break;
     }
 }

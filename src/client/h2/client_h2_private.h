@@ -243,7 +243,7 @@ void client_h2_stream_bury(struct client_h2_stream *stream);
 void client_h2_stream_abandon(struct client_h2_stream *stream, enum outcome_end end);
 void client_h2_stream_reset(struct client_h2_stream *stream, enum h2_code code);
 /* Cut by a budget of its own. */
-void client_h2_stream_cut(struct client_h2_stream *stream, enum cut_cause cause);
+void client_h2_stream_cut(struct client_h2_stream *stream, enum cut_cause cause, enum h2_code code);
 /* What one that waits holds at least: with its exchange and an attempt, without its texts. */
 #define CLIENT_H2_STREAM_BYTES (sizeof(struct client_h2_stream) + EXCHANGE_WAITS_BYTES)
 /* The last byte of its answer was written. */

@@ -116,12 +116,12 @@ void client_h2_stream_reset(struct client_h2_stream *stream, enum h2_code code)
     }
 }
 
-void client_h2_stream_cut(struct client_h2_stream *stream, enum cut_cause cause)
+void client_h2_stream_cut(struct client_h2_stream *stream, enum cut_cause cause, enum h2_code code)
 {
     metrics_note_cut(client_h2_context(stream->h2)->metrics, cause);
     exchange_note_cut(stream->exchange, cause);
     client_h2_stream_abandon(stream, OUTCOME_CUT_BY_TIMEOUT);
-    client_h2_stream_reset(stream, H2_CANCEL);
+    client_h2_stream_reset(stream, code);
 }
 
 size_t client_h2_stream_held(const struct client_h2_stream *stream)

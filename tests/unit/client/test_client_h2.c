@@ -16,7 +16,9 @@
 #define IN_LINE_MOST 155100
 #define AT_ORIGIN_MOST 206100
 #define FRAME_HEAD 9
+#define FRAME_DATA 0
 #define FRAME_HEADERS 1
+#define FRAME_WINDOW_UPDATE 8
 #define END_STREAM 1
 #define END_HEADERS 4
 #define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
@@ -233,6 +235,91 @@ static void nothing_waits(const struct client_h2 *h2)
     assert_int_equal(h2->texts + h2->stored + h2->lent + h2->queued + h2->unreturned, 0);
 }
 
+/* --- bodies that wait ------------------------------------------------------------------------- */
+
+#define POST_PIECE 16000
+#define POSTS 16
+#define PIECES 4       /* that the window of a stream takes at once */
+#define MORE_PIECES 50 /* more than the window of the connection */
+
+static size_t put_head(uint8_t *at, uint8_t type, uint8_t flags, uint32_t stream, size_t length)
+{
+    at[0] = 0;
+    at[1] = (uint8_t)(length >> 8);
+    at[2] = (uint8_t)length;
+    at[3] = type;
+    at[4] = flags;
+    at[5] = at[6] = 0;
+    at[7] = (uint8_t)(stream >> 8);
+    at[8] = (uint8_t)stream;
+    return FRAME_HEAD;
+}
+
+static void begin_post(struct fixture *fixture, uint32_t stream)
+{
+    uint8_t frame[200];
+    size_t length = put_get(frame, stream);
+
+    frame[4] = END_HEADERS;
+    frame[FRAME_HEAD] = 0x83; /* POST */
+    say(fixture, frame, length);
+    stage_settle(&fixture->gateway.stage);
+}
+
+static void send_data(struct fixture *fixture, uint32_t stream, size_t length, uint8_t flags)
+{
+    static uint8_t frame[FRAME_HEAD + POST_PIECE];
+
+    memset(frame + put_head(frame, FRAME_DATA, flags, stream, length), 'x', length);
+    say(fixture, frame, FRAME_HEAD + length);
+    stage_settle(&fixture->gateway.stage);
+}
+
+/* What the gateway still takes of bodies on the connection, of which so many bytes were sent. */
+static size_t window_left(const struct fixture *fixture, size_t sent)
+{
+    const uint8_t *at = (const uint8_t *)fixture->client.in;
+    const uint8_t *end = at + fixture->client.length;
+    size_t window = 65535;
+
+    while (at + FRAME_HEAD <= end) {
+        if (at[3] == FRAME_WINDOW_UPDATE && at[5] + at[6] + at[7] + at[8] == 0) {
+            window += (size_t)at[9] << 24 | (size_t)at[10] << 16 | (size_t)at[11] << 8 | at[12];
+        }
+        at += FRAME_HEAD + ((size_t)at[0] << 16 | (size_t)at[1] << 8 | at[2]);
+    }
+    return window - sent;
+}
+
+/* In line they would fill the window that the one at the origin needs, too. */
+static void bodies_in_line_leave_a_window(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t sent = 0;
+
+    say(fixture, PREFACE, sizeof(PREFACE) - 1);
+    begin_post(fixture, 1);
+    for (int i = 0; i < 2; i++, sent += POST_PIECE) {
+        send_data(fixture, 1, POST_PIECE, 0);
+    }
+    fake_origin_await(&fixture->origin, 1);
+    for (uint32_t stream = 3; stream < 3 + 2 * POSTS; stream += 2) {
+        begin_post(fixture, stream);
+        for (int i = 0; i < PIECES && window_left(fixture, sent) >= POST_PIECE; i++) {
+            send_data(fixture, stream, POST_PIECE, 0);
+            sent += POST_PIECE;
+        }
+    }
+    print_message("%u streams, %zu bytes sent, %zu more would be taken\n",
+                  connection_of(fixture)->h2->stream_count, sent, window_left(fixture, sent));
+    assert_in_range(connection_of(fixture)->h2->stream_count, 3, POSTS);
+    for (int i = 0; i < MORE_PIECES; i++, sent += POST_PIECE) {
+        assert_true(window_left(fixture, sent) >= POST_PIECE);
+        send_data(fixture, 1, POST_PIECE, i == MORE_PIECES - 1 ? END_STREAM : 0);
+    }
+    far_end_await(&fixture->origin.ends[0], "\r\n0\r\n\r\n");
+}
+
 /* --- a client whose socket is full ----------------------------------------------------------- */
 
 /* SETTINGS with a window of 1 MiB, and WINDOW_UPDATE for all of the connection's. */
@@ -242,7 +329,6 @@ static void nothing_waits(const struct client_h2 *h2)
     "\0\0\4\x8\0\0\0\0\0\x7f\0\0\0"
 #define LARGE 150000
 #define LARGE_STREAMS 32
-#define FRAME_DATA 0
 
 /* What a client has read: the ends of streams that came in it. */
 struct reader {
@@ -322,6 +408,7 @@ int main(void)
         TEST(a_hundred_in_line, set_up_narrow),
         TEST(a_hundred_at_the_origin, set_up),
         TEST(large_heads_stay_within_the_budget, set_up_narrow),
+        TEST(bodies_in_line_leave_a_window, set_up_narrow),
         TEST(a_full_socket_loses_no_flush, set_up),
     };
 
