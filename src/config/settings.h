@@ -10,6 +10,8 @@
 #include "base/file_place.h"
 #include "http/message.h"
 
+#include <string.h>
+
 /* Milliseconds; 0 means "no limit" where the option's help says so. */
 typedef uint32_t milliseconds;
 
@@ -692,5 +694,16 @@ struct settings {
     struct route_settings *routes;
     uint32_t route_count;
 };
+
+/* Whether a request that came in by it may take this route. */
+static inline bool route_takes_listener(const struct route_settings *route, const char *name)
+{
+    for (uint32_t i = 0; i < route->listener_count; i++) {
+        if (strcmp(route->listeners[i], name) == 0) {
+            return true;
+        }
+    }
+    return route->listener_count == 0;
+}
 
 #endif

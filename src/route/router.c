@@ -342,16 +342,6 @@ static bool is_grpc(const struct http_request *request)
            grpc_is_content_type(http_header_value(type));
 }
 
-static bool listener_fits(const struct route_settings *route, const char *listener)
-{
-    for (uint32_t i = 0; i < route->listener_count; i++) {
-        if (strcmp(route->listeners[i], listener) == 0) {
-            return true;
-        }
-    }
-    return route->listener_count == 0;
-}
-
 /* A header may come in several lines; one that fits is enough. */
 static bool header_fits(const struct pair_match *wanted, const struct http_headers *headers)
 {
@@ -412,7 +402,7 @@ struct router_unmet router_first_unmet(const struct route_settings *route,
     if (!method_fits(route, request->method_text)) {
         return (struct router_unmet){ROUTER_UNMET_METHOD, NULL};
     }
-    if (!listener_fits(route, listener)) {
+    if (!route_takes_listener(route, listener)) {
         return (struct router_unmet){ROUTER_UNMET_LISTENER, NULL};
     }
     for (uint32_t i = 0; i < route->header_count; i++) {

@@ -133,6 +133,16 @@ test('warnings of the file leave the exit code at 0', async (t) => {
     assert.match(await warned(t, unused), /turnpike\.yaml:4:3: no route uses the service 'spare'/);
     const loop = GOOD.replace('127.0.0.1:0', '0.0.0.0:19081').replace('127.0.0.1:9000', '127.0.0.1:19081');
     assert.match(await warned(t, loop), /turnpike\.yaml:4:3: the origin '127\.0\.0\.1:19081' .* is this gateway's own listener '0\.0\.0\.0:19081' \(line 2\)/);
+    // What comes in by the other listener goes nowhere: no request can come back.
+    const answers = `listeners: [{address: "127.0.0.1:19080"}, {address: "127.0.0.1:19081"}]
+services: {app: {origins: ["127.0.0.1:19081"]}}
+routes:
+  - {name: front, match: {listener: "127.0.0.1:19080"}, service: app}
+  - {name: answer, match: {listener: "127.0.0.1:19081"}, respond: {body: ok}}
+admin: {socket: off}
+`;
+    assert.equal(await warned(t, answers), '');
+    assert.match(await warned(t, answers.replace('name: front, match: {listener: "127.0.0.1:19080"}', 'name: front')), /own listener/);
     const star = GOOD.replace('    service: app', '    match: {path: /api/*}\n    service: app');
     assert.match(await warned(t, star), /turnpike\.yaml:7:19: .*stands for itself; use match\.path_prefix/);
 });

@@ -76,6 +76,19 @@ static bool leads_to(const struct origin_settings *origin, const struct listener
            (is_same_ip(from, to) || (address_is_wildcard(to) && is_ours(from, interfaces)));
 }
 
+/* What comes in by this listener may go on to a service, and so come back. */
+static bool forwards(const struct settings *settings, const struct listener_settings *listener)
+{
+    for (uint32_t i = 0; i < settings->route_count; i++) {
+        const struct route_settings *route = &settings->routes[i];
+
+        if (route->action == ROUTE_FORWARD && route_takes_listener(route, listener->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void find_loops_of(struct reading *reading, const struct node *node,
                           const struct service_settings *service, const struct ifaddrs *interfaces)
 {
@@ -87,7 +100,7 @@ static void find_loops_of(struct reading *reading, const struct node *node,
         for (uint32_t n = 0; origin->srv == NULL && n < settings->listener_count; n++) {
             const struct listener_settings *listener = &settings->listeners[n];
 
-            if (leads_to(origin, listener, interfaces)) {
+            if (leads_to(origin, listener, interfaces) && forwards(settings, listener)) {
                 READING_WARNING(
                     reading, node->key,
                     "the origin '%s' of the service '%s' is this gateway's own "
