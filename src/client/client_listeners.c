@@ -304,7 +304,7 @@ uint32_t client_leaving_idle_ms(const struct client_connection *connection)
            (uint32_t)random_below(&context->worker_context->random, spread_ms + 1);
 }
 
-bool client_leaves_now(const struct client_connection *connection)
+static bool is_its_turn(const struct client_connection *connection, uint64_t from_us)
 {
     const struct client_listener *listener = connection->listener;
     uint64_t all_us = listener->leave_by_us - listener->left_us;
@@ -313,8 +313,17 @@ bool client_leaves_now(const struct client_connection *connection)
     uint32_t place =
         (uint32_t)connection->transport.fd * 2654435761u; /* as if drawn, but lasting */
 
-    return loop_now(listener->context->worker_context->loop) >=
-           listener->left_us + (spread_us * place >> 32);
+    return loop_now(listener->context->worker_context->loop) >= from_us + (spread_us * place >> 32);
+}
+
+bool client_leaves_now(const struct client_connection *connection)
+{
+    return is_its_turn(connection, connection->listener->left_us);
+}
+
+bool client_leaves_last(const struct client_connection *connection)
+{
+    return is_its_turn(connection, connection->listener->leave_by_us);
 }
 
 struct tls_acceptor *client_listener_acceptor(const struct client_listener *listener)

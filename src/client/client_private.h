@@ -391,6 +391,9 @@ struct tls_acceptor *client_listener_acceptor(const struct client_listener *list
 /* Of a listener that leaves: whether its next answer is the last. They go within half a second, not
  * all at once: a client that is told to go comes back at once, with a handshake of TLS maybe. */
 bool client_leaves_now(const struct client_connection *connection);
+/* The same over HTTP/2, where streams may follow each other without a pause, and clients such as h2load
+ * begin none after a GOAWAY: not before timeouts.drain is over. */
+bool client_leaves_last(const struct client_connection *connection);
 /* How long a connection of a listener that leaves may be idle: drawn at random. */
 uint32_t client_leaving_idle_ms(const struct client_connection *connection);
 

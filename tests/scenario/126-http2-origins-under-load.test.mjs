@@ -24,7 +24,8 @@ function notingOrigin(t, seen) {
     });
 }
 
-const yamlFor = (a, b) => (share) => `listeners: [{address: "127.0.0.1:0", h2c: true}]
+const yamlFor = (a, b, drain = '30s') => (share) => `timeouts: {drain: ${drain}}
+listeners: [{address: "127.0.0.1:0", h2c: true}]
 workers: 2
 services:
   a: {protocol: http2, origins: ["${a.address}"]}
@@ -35,7 +36,7 @@ routes: [{name: all, split: {a: ${share}%, b: ${100 - share}%}}]
 async function start(t, seen) {
     const a = await notingOrigin(t, seen);
     const b = await notingOrigin(t, seen);
-    const yaml = yamlFor(a, b);
+    const yaml = yamlFor(a, b, '1s');
     return { a, b, yaml, gateway: await startGateway(t, yaml(50)) };
 }
 

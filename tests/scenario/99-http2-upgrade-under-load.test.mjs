@@ -18,7 +18,7 @@ test('fifty reloads and a binary upgrade lose no stream and repeat none', async 
     const origin = await httpOrigin(t, {
         handler: async (request, response, record) => response.end(Http2Load.note(seen, await record.body())),
     });
-    const gateway = await startGateway(t, `listeners: [{address: "127.0.0.1:0", h2c: true}]\n${through(origin, { more: 'workers: 2' })}`);
+    const gateway = await startGateway(t, `timeouts: {drain: 1s}\nlisteners: [{address: "127.0.0.1:0", h2c: true}]\n${through(origin, { more: 'workers: 2' })}`);
     const load = new Http2Load(t, gateway, { lanes: LANES });
 
     await load.more(BEFORE);

@@ -218,7 +218,7 @@ static void leave_if_worn(struct client_h2 *h2)
         metrics_note_cut(client_h2_context(h2)->metrics, cause);
         client_h2_leave(h2);
     }
-    if (connection->listener->leaves && client_leaves_now(connection)) {
+    if (connection->listener->leaves && client_leaves_last(connection)) {
         client_h2_leave(h2);
     }
 }
