@@ -26,7 +26,7 @@ build_targets() {
     make -j"$(nproc)" libraries
     for target in "$@"; do
         # shellcheck disable=SC2046  # words are meant
-        clang -std=gnu17 -D_GNU_SOURCE -I../source/src -O1 -g -pthread \
+        clang -std=gnu17 -D_GNU_SOURCE -I../source -I../source/src -O1 -g -pthread \
             -fsanitize=fuzzer,$sanitize -fno-sanitize-recover=all \
             "../source/tests/fuzz/fuzz_$target.c" -Wl,--start-group src/lib*.a -Wl,--end-group \
             $(pkg-config --libs libevent_core libevent_pthreads yaml-0.1) \
