@@ -63,6 +63,26 @@ test('a client that asked for a change and ends its side is answered', async (t)
     assert.equal((await peer.answered(1)).body.toString(), 'done');
 });
 
+// No WINDOW_UPDATE can come behind a FIN.
+test('an answer that does not fit into the window of a client that has closed is given up', async (t) => {
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.requestHead();
+        wire.send('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n');
+        wire.send(Buffer.alloc(200_000));
+    });
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin)}`);
+    const peer = await Http2Peer.connect(t, gateway);
+    let left = 65_535;
+
+    peer.send(headers(1, POST), data(1, 'an order', END));
+    await peer.until(({ type, payload }) => type === DATA && (left -= payload.length) === 0);
+    peer.wire.end();
+    const [entry] = await gateway.logged(1);
+    assert.equal(entry['turnpike.outcome'], 'client-gone');
+    await ended(await origin.wire(0));
+    await until('the connection to end', () => peer.wire.ended);
+});
+
 test('a listener with half_close answers what is safe, too', async (t) => {
     let go;
     const origin = await rawOrigin(t, async (wire) => {

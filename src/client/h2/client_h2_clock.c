@@ -41,6 +41,12 @@ static bool waits_for_window(const struct client_h2_stream *stream)
            h2_session_window(stream->h2->session, stream->id) == 0;
 }
 
+static void give_up_stream(struct client_h2_stream *stream)
+{
+    client_h2_stream_abandon(stream, OUTCOME_CLIENT_GONE);
+    client_h2_stream_reset(stream, H2_CANCEL);
+}
+
 static void follow_answer(struct client_h2_stream *stream)
 {
     struct min_rate *min_rate = &stream->answer->min_rate;
@@ -61,6 +67,11 @@ static void check_at_answer(struct client_h2_stream *stream)
 {
     struct min_rate_rule rule;
 
+    if (stream->h2->read_closed &&
+        waits_for_window(stream)) { /* which no frame can open any more */
+        give_up_stream(stream);
+        return;
+    }
     follow_answer(stream);
     if (!min_rate_runs(&stream->answer->min_rate)) {
         return;
@@ -145,8 +156,7 @@ static void give_up(struct client_h2 *h2, bool (*which)(const struct client_h2_s
 
         link = link->next;
         if (stream->exchange != NULL && which(stream)) {
-            client_h2_stream_abandon(stream, OUTCOME_CLIENT_GONE);
-            client_h2_stream_reset(stream, H2_CANCEL);
+            give_up_stream(stream);
         }
     }
 }
