@@ -422,7 +422,7 @@ static void on_trailers(struct client_h2_stream *stream, bool ends)
         return;
     }
     rows = (section->count + 1) * sizeof(struct http_header);
-    bytes = sizeof(*trailers) + rows + texts_bytes(section);
+    bytes = sizeof(*trailers) + rows + h2_fields_room(section->rows, section->count);
     trailers = bytes <= TRAILERS_SHARE_BYTES || client_h2_may_hold(h2, bytes)
                    ? piece_take(client_h2_pieces(h2), bytes)
                    : NULL;
