@@ -109,11 +109,20 @@ bool client_h2_has_room(const struct client_h2 *h2)
                PRESSURE_REFUSES;
 }
 
-size_t client_h2_reckoned(const struct client_h2 *h2)
+static size_t without_bodies(const struct client_h2 *h2)
 {
     return sizeof(*h2->connection) + sizeof(*h2) + h2_session_held(h2->session) +
-           h2->stream_count * CLIENT_H2_STREAM_BYTES + h2->texts + h2->stored + h2->lent +
-           h2->queued + h2->out.queue.length;
+           h2->stream_count * CLIENT_H2_STREAM_BYTES + h2->texts;
+}
+
+size_t client_h2_reckoned(const struct client_h2 *h2)
+{
+    return without_bodies(h2) + h2->stored + h2->lent + h2->queued + h2->out.queue.length;
+}
+
+bool client_h2_may_wait(const struct client_h2 *h2, size_t more)
+{
+    return without_bodies(h2) + more <= h2->connection->listener->budgets.h2_buffer;
 }
 
 /* Exchanges do not say when what they kept of a body has gone out: asked once a turn at most. */

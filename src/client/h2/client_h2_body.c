@@ -111,10 +111,8 @@ static size_t offer(struct client_h2_stream *stream, struct bytes bytes)
     return taken;
 }
 
-/* What waits in line for origins must not take the window from what is under way at them, or neither
- * would go on: the youngest of those that wait is given up, unprocessed. The library tells of half a
- * window, and more. */
-static void keep_window_open(struct client_h2 *h2)
+/* The library tells of half a window, and more. */
+void client_h2_open_window(struct client_h2 *h2)
 {
     if (h2->unreturned <= stored_most(h2) / 4) {
         return;
@@ -148,7 +146,6 @@ static void store(struct client_h2_stream *stream, struct bytes bytes)
     } else {
         stream->body->unreturned += (uint32_t)bytes.length;
         h2->unreturned += bytes.length;
-        keep_window_open(h2);
     }
 }
 

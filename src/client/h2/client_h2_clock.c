@@ -251,6 +251,10 @@ void client_h2_late(struct client_connection *connection)
     if (!keeps_min_rate(h2)) {
         return;
     }
+    if (h2->received == h2->looked_at) { /* nothing has come since the last look */
+        client_h2_open_window(h2);
+    }
+    h2->looked_at = h2->received;
     check_at_streams(h2);
     if (client_h2_stands(h2)) {
         client_h2_flush_later(h2);

@@ -99,6 +99,7 @@ struct client_h2 {
     size_t texts;          /* of requests' heads */
     size_t unreturned;     /* of `stored`, bytes that still narrow the connection's window */
     uint64_t counted_us;   /* when `lent` was counted anew */
+    uint64_t looked_at;    /* `received` when the clock looked last */
     uint64_t received;
     uint64_t began_us;
     uint64_t section_us; /* since when a section is under way; 0: none */
@@ -214,6 +215,8 @@ void client_h2_leave(struct client_h2 *h2);
 void client_h2_refuse_new(struct client_h2 *h2);
 /* RFC 9113 section 5.1.2 and what else stands against one more stream. */
 bool client_h2_has_room(const struct client_h2 *h2);
+/* Whether one more stream may wait that holds so much: bodies have their own bound, the windows. */
+bool client_h2_may_wait(const struct client_h2 *h2, size_t more);
 /* What the connection holds by sums that are kept, no less than client_held, but for what connections
  * to origins hold. */
 size_t client_h2_reckoned(const struct client_h2 *h2);
@@ -270,6 +273,9 @@ void client_h2_want_body(void *stream, bool wanted);
 void client_h2_feed_gathered(struct client_h2 *h2);
 /* The exchange is over: what still waits is dropped, and windows opened for it. */
 void client_h2_body_drop(struct client_h2_stream *stream);
+/* Bodies that wait in line for origins have taken the window from those under way at them, and none of
+ * them can go on: the youngest of those that wait is given up, unprocessed. */
+void client_h2_open_window(struct client_h2 *h2);
 void client_h2_note_fault(struct client_h2 *h2, enum h2_fault fault);
 /* Asks exchanges again how much of their bodies they still hold: `lent`. */
 void client_h2_count_lent(struct client_h2 *h2);

@@ -380,7 +380,7 @@ static bool is_within_budget(struct client_h2 *h2)
     const struct client_h2_section *section = h2->section;
 
     return h2->stream_count == 0 ||
-           client_h2_may_hold(h2, CLIENT_H2_STREAM_BYTES + texts_bytes(section) +
+           client_h2_may_wait(h2, CLIENT_H2_STREAM_BYTES + texts_bytes(section) +
                                       section->count * sizeof(struct http_header));
 }
 

@@ -386,7 +386,7 @@ static const struct option options[] = {
      FIELD(limits_settings, http2_connection_window),
      .help = "Bytes of all request bodies of one HTTP/2 connection together that may wait for "
              "origins (flow control window). The client sends no more until an origin has taken "
-             "some. Requests in line do not close it for others: the youngest of them is refused "
+             "some. Where requests in line have closed it for all others, the youngest of them is refused "
              "unprocessed (REFUSED_STREAM)."},
 
     {.path = "deadline", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
