@@ -458,7 +458,8 @@ static bool displaces(const struct origin_request *request)
     return other != NULL;
 }
 
-/* No request of a lower class keeps a place in a full line from one of a higher class. */
+/* No request keeps a place in a full line from one of a higher class, or from one whose client has fewer
+ * there. */
 static bool finds_no_place(const struct origin_request *request)
 {
     struct origin *origin = request->origin;
@@ -468,6 +469,7 @@ static bool finds_no_place(const struct origin_request *request)
         return false;
     }
     other = lines_lowest(origin, request, limits_service_line_is_full(request));
+    other = other != NULL ? other : lines_greediest(origin, request);
     if (other != NULL) {
         fail_waiting(other, ORIGIN_FAILURE_LINE_FULL);
     }

@@ -147,7 +147,7 @@ static const struct origin_request_events events = {
     .failed = on_failed,
 };
 
-static struct asker *ask_in_class(struct fixture *fixture, int index, enum priority priority)
+static struct asker *prepare(struct fixture *fixture, int index, enum priority priority)
 {
     struct asker *asker = &fixture->askers[index];
 
@@ -164,6 +164,13 @@ static struct asker *ask_in_class(struct fixture *fixture, int index, enum prior
     asker->request.replayable = true;
     asker->request.reuse = REUSE_ANY;
     asker->request.priority = priority;
+    return asker;
+}
+
+static struct asker *ask_in_class(struct fixture *fixture, int index, enum priority priority)
+{
+    struct asker *asker = prepare(fixture, index, priority);
+
     origin_request_start(&asker->request, fixture->origin);
     return asker;
 }
@@ -610,6 +617,34 @@ static void a_full_line_gives_the_last_place_of_a_lower_class_away(void **state)
     assert_int_equal(fixture->askers[5].failed, 0);
 }
 
+static struct asker *ask_of_client(struct fixture *fixture, int index, uint32_t client)
+{
+    struct asker *asker = prepare(fixture, index, PRIORITY_NORMAL);
+
+    asker->request.fair_key = client;
+    origin_request_start(&asker->request, fixture->origin);
+    return asker;
+}
+
+static void a_full_line_gives_the_last_place_of_a_busy_client_away(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture->pool.max_connections = 1;
+    fixture->pool.max_pending = 3;
+    fixture->far.answer = NULL;
+    ask_of_client(fixture, 0, 1);
+    fake_origin_await(&fixture->far, 1);
+    for (int i = 1; i <= 3; i++) {
+        ask_of_client(fixture, i, 1);
+    }
+    await_failure(ask_of_client(fixture, 4, 1), ORIGIN_FAILURE_LINE_FULL);
+    ask_of_client(fixture, 5, 2);
+    assert_int_equal(fixture->askers[5].failed, 0);
+    await_failure(&fixture->askers[3], ORIGIN_FAILURE_LINE_FULL);
+    assert_int_equal(fixture->askers[1].failed + fixture->askers[2].failed, 0);
+}
+
 /* Else each request would be served just before its client gives up, and be lost. */
 static void a_line_that_does_not_empty_is_waited_in_for_a_shorter_time(void **state)
 {
@@ -954,6 +989,7 @@ int main(void)
         TEST(leaving_the_line_makes_room),
         TEST(a_cancelled_request_frees_its_place),
         TEST(a_full_line_gives_the_last_place_of_a_lower_class_away),
+        TEST(a_full_line_gives_the_last_place_of_a_busy_client_away),
         TEST(a_line_that_does_not_empty_is_waited_in_for_a_shorter_time),
         TEST(a_connection_that_the_origin_closed_is_dropped),
         TEST(it_checks_before_it_sends_what_may_not_be_repeated),
