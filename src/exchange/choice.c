@@ -33,7 +33,7 @@ static bool is_fair_sample(const struct arm_choice *choice)
 static void note(struct exchange *exchange, struct split_turn *turn,
                  const struct arm_choice *choice)
 {
-    exchange->outcome.arm_by = choice->reason;
+    exchange->arm_by = choice->reason;
     exchange->outcome.has_bucket = choice->has_bucket;
     exchange->outcome.bucket = (uint16_t)choice->bucket;
     if (split_turn_counts(turn) && is_fair_sample(choice)) {
@@ -65,20 +65,20 @@ const struct arm_settings *choice_make(struct exchange *exchange)
 }
 
 /* Also of what went out as a gRPC status. */
-static uint16_t status_meant(const struct exchange_course *outcome)
+static uint16_t status_meant(const struct outcome_course *outcome)
 {
     return outcome->error_status != 0 ? outcome->error_status : outcome->status;
 }
 
 /* Memory or descriptors of ours had run out. */
-static bool is_our_failure(const struct exchange_course *outcome)
+static bool is_our_failure(const struct outcome_course *outcome)
 {
     return outcome->error != NULL && strcmp(outcome->error, OUTCOME_OWN_ERROR) == 0;
 }
 
 /* An end that the arm has no part in: the client's fault, or ours. One whose client left says how
  * long it had waited: an arm that hangs is seen by that alone. */
-static bool says_nothing(const struct exchange_course *outcome)
+static bool says_nothing(const struct outcome_course *outcome)
 {
     switch (outcome->end) {
     case OUTCOME_REQUEST_BROKE:
@@ -93,7 +93,7 @@ static bool says_nothing(const struct exchange_course *outcome)
 }
 
 /* What is answered here is judged by the error that it stands for. */
-static bool has_failed_grpc(const struct exchange_course *outcome, const struct ramp_settings *ramp)
+static bool has_failed_grpc(const struct outcome_course *outcome, const struct ramp_settings *ramp)
 {
     return outcome->is_grpc && outcome->end == OUTCOME_ANSWERED &&
            (ramp->failed_grpc_status >> outcome->grpc_status & 1) != 0;
@@ -101,7 +101,7 @@ static bool has_failed_grpc(const struct exchange_course *outcome, const struct 
 
 /* A status that a client's request causes by itself (a method that is not implemented) is none of
  * ramp.failed_status. What we answer in an origin's place is its failure. */
-static bool has_failed(const struct exchange_course *outcome, const struct ramp_settings *ramp)
+static bool has_failed(const struct outcome_course *outcome, const struct ramp_settings *ramp)
 {
     return (outcome->end == OUTCOME_ANSWERED_HERE && status_meant(outcome) >= 500) ||
            status_set_has(&ramp->failed_status, outcome->status) ||
@@ -120,7 +120,7 @@ static uint32_t answered_us(const struct exchange *exchange, uint32_t total_us)
 
 void choice_count(const struct exchange *exchange, uint32_t total_us)
 {
-    const struct exchange_course *outcome = &exchange->outcome;
+    const struct outcome_course *outcome = &exchange->outcome;
     uint32_t until = answered_us(exchange, total_us);
     uint32_t from = exchange->routing.chosen_us;
 

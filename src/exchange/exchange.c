@@ -87,7 +87,9 @@ struct bytes exchange_request_id(const struct exchange *exchange)
 
 struct bytes exchange_untaken_id(const struct exchange *exchange)
 {
-    return (struct bytes){exchange->outcome.untaken_id, exchange->outcome.untaken_id_length};
+    return exchange->untaken_id != NULL
+               ? (struct bytes){exchange->untaken_id, exchange->request_id.untaken_length}
+               : BYTES("");
 }
 
 /* --- beginning --------------------------------------------------------------------------- */
@@ -162,7 +164,7 @@ void exchange_discard(struct exchange *exchange)
 static void open_registries(struct exchange *exchange, size_t bytes_read, uint32_t head_us)
 {
     struct exchange_context *context = exchange->context;
-    struct exchange_course *outcome = &exchange->outcome;
+    struct outcome_course *outcome = &exchange->outcome;
 
     context->count++;
     exchange->generation = generation_ref(context->generation);
@@ -192,8 +194,8 @@ static void give_id(struct exchange *exchange, const struct http_header *inbound
         return;
     }
     if (inbound != NULL) {
-        exchange->outcome.untaken_id = inbound->value;
-        exchange->outcome.untaken_id_length = inbound->value_length;
+        exchange->untaken_id = inbound->value;
+        exchange->request_id.untaken_length = inbound->value_length;
     }
     uuid_v7(exchange->request_id.own, exchange->outcome.start_realtime_us / 1000,
             &exchange->context->worker_context->random);
@@ -545,29 +547,8 @@ static void tell_attempts(const struct exchange *exchange, struct outcome *outco
 
 static void tell_course(const struct exchange *exchange, struct outcome *outcome)
 {
-    const struct exchange_course *course = &exchange->outcome;
-
-    outcome->extras = course->extras;
-    outcome->rate_limit = course->rate_limit;
-    outcome->error = course->error;
-    outcome->detail = course->detail;
-    outcome->fault = course->fault;
-    outcome->start_realtime_us = course->start_realtime_us;
-    outcome->bytes_in = course->bytes_in;
-    outcome->bytes_out = course->bytes_out;
-    outcome->head_us = course->head_us;
-    outcome->status = course->status;
-    outcome->error_status = course->error_status;
-    outcome->bucket = course->bucket;
-    outcome->attempts = course->attempts;
-    outcome->has_bucket = course->has_bucket;
-    outcome->is_grpc = course->is_grpc;
-    outcome->request_id_is_ours = course->request_id_is_ours;
-    outcome->end = course->end;
-    outcome->grpc_status = course->grpc_status;
-    outcome->cache = course->cache;
-    outcome->cut = course->cut;
-    outcome->arm_by = course->arm_by != ARM_ALONE ? arm_reason_name(course->arm_by) : NULL;
+    outcome->course = exchange->outcome;
+    outcome->arm_by = exchange->arm_by != ARM_ALONE ? arm_reason_name(exchange->arm_by) : NULL;
     outcome->trace = exchange->span != NULL ? &exchange->span->facts.own : NULL;
     outcome->client = &exchange->client.ip;
     outcome->client_port = exchange->client.port;

@@ -96,34 +96,6 @@ enum exchange_state {
 /* Most requests have no more fields. */
 #define EXCHANGE_ROWS 8
 
-/* Of its outcome (observe/outcome.h), what is not known as it ends from what else it has
- * (exchange_tell): an exchange may wait for long, beside many. */
-struct exchange_course {
-    struct access_extras *extras;
-    const char *rate_limit;
-    const char *error;
-    const char *detail;
-    const char *fault;
-    uint64_t start_realtime_us;
-    uint64_t bytes_in;
-    uint64_t bytes_out;
-    uint32_t head_us;
-    uint16_t status;
-    uint16_t error_status;
-    uint16_t bucket;
-    uint8_t attempts;
-    bool has_bucket;
-    bool is_grpc;
-    bool request_id_is_ours;
-    enum outcome_end end : 8;
-    enum grpc_status grpc_status : 8;
-    enum outcome_cache cache : 8;
-    enum cut_cause cut : 8;
-    enum arm_reason arm_by : 8; /* ARM_ALONE: nothing chose */
-    uint32_t untaken_id_length;
-    const char *untaken_id; /* see exchange_untaken_id */
-};
-
 struct exchange {
     struct link link; /* in context->orphans, or in context->deferred_frees once over */
     struct exchange_context *context;
@@ -133,6 +105,7 @@ struct exchange {
     uint8_t holds;                     /* while QUEUED: bits of enum queue_hold */
     bool traced;                       /* each of its steps goes to the process log (trace.c) */
     bool is_rpc;                       /* its stream may be quiet for long: timeouts.stream_idle */
+    enum arm_reason arm_by : 8;        /* ARM_ALONE: nothing chose */
     bool is_bare; /* has no `rows`: its request's fields are in its stream's memory */
 
     struct {
@@ -191,10 +164,14 @@ struct exchange {
     struct caching *caching; /* NULL: its route neither stores nor coalesces (caching.c) */
     void *asked;             /* of the context's answerer; NULL: nothing */
     uint64_t start_us;
-    struct exchange_course outcome; /* so far */
-    struct region memory;           /* what it keeps; goes with it */
+    struct outcome_course outcome; /* so far */
+    struct region memory;          /* what it keeps; goes with it */
+    const char *untaken_id;        /* see exchange_untaken_id; NULL: none */
     union {
-        char own[UUID_TEXT_LENGTH]; /* outcome.request_id_is_ours */
+        struct {
+            char own[UUID_TEXT_LENGTH]; /* outcome.request_id_is_ours */
+            uint32_t untaken_length;
+        };
         struct bytes given;
     } request_id;
     struct http_request request;

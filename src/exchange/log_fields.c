@@ -135,7 +135,7 @@ void log_fields_answer(struct exchange *exchange, const struct http_headers *hea
 
 /* --- which have a line ------------------------------------------------------------------- */
 
-static bool is_plain_success(const struct exchange_course *outcome)
+static bool is_plain_success(const struct outcome_course *outcome)
 {
     return outcome->status < 400 && outcome->error == NULL && outcome->attempts <= 1 &&
            (!outcome->is_grpc || outcome->grpc_status == GRPC_OK) &&

@@ -130,16 +130,16 @@ static char *put_request(char *at, const struct outcome *outcome)
     }
     PUT_FROM_CLIENT(at, "url.path", outcome->path, PATH_MOST);
     PUT_FROM_CLIENT(at, "server.address", outcome->host, HOST_MOST);
-    if (outcome->status != 0) {
-        PUT_NUMBER(at, "http.response.status_code", outcome->status);
+    if (outcome->course.status != 0) {
+        PUT_NUMBER(at, "http.response.status_code", outcome->course.status);
     }
     if (outcome->protocol.length > 0 && !bytes_equal(outcome->protocol, BYTES("1.1"))) {
         at = APPEND_LITERAL(at, ",\"network.protocol.version\":\"");
         at = append_plain(at, outcome->protocol, WORD_MOST);
         *at++ = '"';
     }
-    if (outcome->is_grpc && outcome->grpc_status != GRPC_NO_STATUS) {
-        PUT_NUMBER(at, "rpc.grpc.status_code", outcome->grpc_status);
+    if (outcome->course.is_grpc && outcome->course.grpc_status != GRPC_NO_STATUS) {
+        PUT_NUMBER(at, "rpc.grpc.status_code", outcome->course.grpc_status);
     }
     return at;
 }
@@ -166,7 +166,7 @@ static char *put_client(char *at, const struct outcome *outcome)
 
 static char *put_request_id(char *at, const struct outcome *outcome)
 {
-    if (!outcome->request_id_is_ours) {
+    if (!outcome->course.request_id_is_ours) {
         PUT_FROM_CLIENT(at, "turnpike.request_id", outcome->request_id, REQUEST_ID_MOST);
         return at;
     }
@@ -235,7 +235,7 @@ static struct access_prefix *prefix_of(struct access_memory *memory, const struc
 static char *put_prefix(char *at, const struct outcome *outcome, struct access_memory *memory)
 {
     struct access_prefix *prefix = prefix_of(memory, outcome);
-    size_t length = outcome->attempts == 1 ? prefix->length : prefix->names_length;
+    size_t length = outcome->course.attempts == 1 ? prefix->length : prefix->names_length;
     char *names_end;
     char *end;
 
@@ -256,7 +256,7 @@ static char *put_prefix(char *at, const struct outcome *outcome, struct access_m
     prefix->names_length = (size_t)(names_end - at);
     prefix->length = length <= sizeof(prefix->text) ? length : 0;
     memcpy(prefix->text, at, prefix->length);
-    return outcome->attempts == 1 ? end : names_end;
+    return outcome->course.attempts == 1 ? end : names_end;
 }
 
 static char *end_attempt(char *at, const struct outcome_attempt *attempt, uint16_t status)
@@ -292,28 +292,28 @@ static char *put_attempts(char *at, const struct outcome *outcome)
 {
     const struct outcome_attempt *last;
 
-    if (outcome->attempts == 0) {
+    if (outcome->course.attempts == 0) {
         return at;
     }
-    last = outcome->tries[outcome->attempts - 1];
-    if (outcome->attempts > 1) {
+    last = outcome->tries[outcome->course.attempts - 1];
+    if (outcome->course.attempts > 1) {
         at = APPEND_LITERAL(at, ",\"turnpike.attempts\":[");
-        for (int i = 0; i + 1 < outcome->attempts; i++) {
+        for (int i = 0; i + 1 < outcome->course.attempts; i++) {
             at = begin_attempt(at, outcome->tries[i]->origin);
             at = end_attempt(at, outcome->tries[i], 0);
             *at++ = ',';
         }
         at = begin_attempt(at, last->origin);
     }
-    at = end_attempt(at, last, last->status != 0 ? outcome->status : 0);
+    at = end_attempt(at, last, last->status != 0 ? outcome->course.status : 0);
     return APPEND_LITERAL(at, "]");
 }
 
 static char *put_arm(char *at, const struct outcome *outcome)
 {
     PUT_WORD(at, "turnpike.arm_by", outcome->arm_by);
-    if (outcome->has_bucket) {
-        PUT_NUMBER(at, "turnpike.bucket", outcome->bucket);
+    if (outcome->course.has_bucket) {
+        PUT_NUMBER(at, "turnpike.bucket", outcome->course.bucket);
     }
     return at;
 }
@@ -321,10 +321,10 @@ static char *put_arm(char *at, const struct outcome *outcome)
 static char *put_detail(char *at, const struct outcome *outcome)
 {
     at = APPEND_LITERAL(at, ",\"turnpike.detail\":\"");
-    at = append_json(at, bytes_of(outcome->detail), DETAIL_MOST);
-    if (outcome->fault != NULL) {
+    at = append_json(at, bytes_of(outcome->course.detail), DETAIL_MOST);
+    if (outcome->course.fault != NULL) {
         at = APPEND_LITERAL(at, ": ");
-        at = append_json(at, bytes_of(outcome->fault), DETAIL_MOST);
+        at = append_json(at, bytes_of(outcome->course.fault), DETAIL_MOST);
     }
     *at++ = '"';
     return at;
@@ -333,13 +333,13 @@ static char *put_detail(char *at, const struct outcome *outcome)
 static char *put_failure(char *at, const struct outcome *outcome)
 {
     at = APPEND_LITERAL(at, ",\"turnpike.outcome\":\"");
-    at = append_plain(at, outcome_end_word(outcome->end), WORD_MOST);
+    at = append_plain(at, outcome_end_word(outcome->course.end), WORD_MOST);
     *at++ = '"';
-    if (outcome->cut != CUT_NONE) {
-        PUT_WORD(at, "turnpike.closed_by", cut_cause_name(outcome->cut));
+    if (outcome->course.cut != CUT_NONE) {
+        PUT_WORD(at, "turnpike.closed_by", cut_cause_name(outcome->course.cut));
     }
-    PUT_NAME(at, "error.type", outcome->error, ERROR_MOST);
-    if (outcome->detail != NULL) {
+    PUT_NAME(at, "error.type", outcome->course.error, ERROR_MOST);
+    if (outcome->course.detail != NULL) {
         at = put_detail(at, outcome);
     }
     return at;
@@ -347,9 +347,9 @@ static char *put_failure(char *at, const struct outcome *outcome)
 
 static bool is_failure_of(const struct access_failure *failure, const struct outcome *outcome)
 {
-    return failure->length > 0 && failure->detail == outcome->detail &&
-           failure->error == outcome->error && failure->fault == outcome->fault &&
-           failure->end == outcome->end && failure->cut == outcome->cut;
+    return failure->length > 0 && failure->detail == outcome->course.detail &&
+           failure->error == outcome->course.error && failure->fault == outcome->course.fault &&
+           failure->end == outcome->course.end && failure->cut == outcome->course.cut;
 }
 
 static char *put_new_failure(char *at, const struct outcome *outcome,
@@ -360,11 +360,11 @@ static char *put_new_failure(char *at, const struct outcome *outcome,
 
     failure->length = 0;
     if (length <= sizeof(failure->text)) {
-        failure->detail = outcome->detail;
-        failure->error = outcome->error;
-        failure->fault = outcome->fault;
-        failure->end = outcome->end;
-        failure->cut = outcome->cut;
+        failure->detail = outcome->course.detail;
+        failure->error = outcome->course.error;
+        failure->fault = outcome->course.fault;
+        failure->end = outcome->course.end;
+        failure->cut = outcome->course.cut;
         failure->length = (uint32_t)length;
         memcpy(failure->text, at, length);
     }
@@ -374,10 +374,10 @@ static char *put_new_failure(char *at, const struct outcome *outcome,
 /* A gateway under overload says the same few sentences again and again: their text is kept. */
 static char *put_end(char *at, const struct outcome *outcome, struct access_memory *memory)
 {
-    uint64_t mixed = (uintptr_t)outcome->detail * 0x9e3779b97f4a7c15u;
+    uint64_t mixed = (uintptr_t)outcome->course.detail * 0x9e3779b97f4a7c15u;
     struct access_failure *failure = &memory->failures[mixed >> 32 & (ACCESS_FAILURES - 1)];
 
-    if (outcome->detail == NULL) {
+    if (outcome->course.detail == NULL) {
         return put_failure(at, outcome);
     }
     if (!is_failure_of(failure, outcome)) {
@@ -408,10 +408,10 @@ static char *put_extras(char *at, const struct access_extras *extras)
 
 static char *put_totals(char *at, const struct outcome *outcome)
 {
-    PUT_NOT_ZERO(at, "turnpike.head_us", outcome->head_us);
+    PUT_NOT_ZERO(at, "turnpike.head_us", outcome->course.head_us);
     PUT_NOT_ZERO(at, "turnpike.total_us", outcome->total_us);
-    PUT_NOT_ZERO(at, "http.request.size", outcome->bytes_in);
-    PUT_NOT_ZERO(at, "http.response.size", outcome->bytes_out);
+    PUT_NOT_ZERO(at, "http.request.size", outcome->course.bytes_in);
+    PUT_NOT_ZERO(at, "http.response.size", outcome->course.bytes_out);
     return APPEND_LITERAL(at, "}\n");
 }
 
@@ -421,7 +421,7 @@ void access_line_format(struct text *line, const struct outcome *outcome,
     char *at = line->at;
 
     CHECK(line->limit - at >= ACCESS_LINE_MAX);
-    at = put_timestamp(at, outcome->start_realtime_us, memory);
+    at = put_timestamp(at, outcome->course.start_realtime_us, memory);
     at = put_request(at, outcome);
     at = put_client(at, outcome);
     at = put_request_id(at, outcome);
@@ -434,15 +434,15 @@ void access_line_format(struct text *line, const struct outcome *outcome,
     if (outcome->arm_by != NULL) {
         at = put_arm(at, outcome);
     }
-    if (outcome->rate_limit != NULL) {
-        PUT_NAME(at, "turnpike.rate_limit", outcome->rate_limit, NAME_MOST);
+    if (outcome->course.rate_limit != NULL) {
+        PUT_NAME(at, "turnpike.rate_limit", outcome->course.rate_limit, NAME_MOST);
     }
-    if (outcome->cache != OUTCOME_CACHE_NONE) {
-        PUT_WORD(at, "turnpike.cache", outcome_cache_name(outcome->cache));
+    if (outcome->course.cache != OUTCOME_CACHE_NONE) {
+        PUT_WORD(at, "turnpike.cache", outcome_cache_name(outcome->course.cache));
     }
     at = put_end(at, outcome, memory);
-    if (outcome->extras != NULL) {
-        at = put_extras(at, outcome->extras);
+    if (outcome->course.extras != NULL) {
+        at = put_extras(at, outcome->course.extras);
     }
     at = put_totals(at, outcome);
     CHECK(at <= line->limit);

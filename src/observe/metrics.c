@@ -88,13 +88,13 @@ static void count_in_block(struct metrics_block *block, const struct outcome *ou
     if (block == NULL) {
         return;
     }
-    if (outcome->error != NULL) {
+    if (outcome->course.error != NULL) {
         counter_add(&block->counters.errors, 1);
     }
-    counter_add(&block->counters.bytes_in, outcome->bytes_in);
-    counter_add(&block->counters.bytes_out, outcome->bytes_out);
+    counter_add(&block->counters.bytes_in, outcome->course.bytes_in);
+    counter_add(&block->counters.bytes_out, outcome->course.bytes_out);
     counter_add(&block->counters.by_status[facts->status_class], 1);
-    counter_add(&block->counters.by_end[outcome->end], 1);
+    counter_add(&block->counters.by_end[outcome->course.end], 1);
     counter_add(&block->counters.duration_sum_us, outcome->total_us);
     counter_add(&block->counters.durations[facts->bucket], 1);
 }
@@ -135,7 +135,7 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome)
         block_for(&families[METRICS_LISTENERS], outcome->listener_index, outcome->listener);
     struct metrics_block *service =
         block_for(&families[METRICS_SERVICES], outcome->service_index, outcome->service);
-    unsigned status_class = outcome->status / 100u;
+    unsigned status_class = outcome->course.status / 100u;
     const struct facts facts = {
         .status_class = status_class < METRICS_STATUS_CLASSES ? status_class : 0,
         .bucket = bucket_of(outcome->total_us),
@@ -143,15 +143,15 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome)
 
     route = route != NULL ? route : metrics->unrouted;
     count_in_block(route, outcome, &facts);
-    if (outcome->status >= METRICS_CODES_FIRST &&
-        outcome->status < METRICS_CODES_FIRST + METRICS_CODES) {
-        count_seldom(route, METRICS_SELDOM_CODES, outcome->status - METRICS_CODES_FIRST);
+    if (outcome->course.status >= METRICS_CODES_FIRST &&
+        outcome->course.status < METRICS_CODES_FIRST + METRICS_CODES) {
+        count_seldom(route, METRICS_SELDOM_CODES, outcome->course.status - METRICS_CODES_FIRST);
     }
-    if (outcome->is_grpc) {
-        count_seldom(route, METRICS_SELDOM_GRPC, outcome->grpc_status);
+    if (outcome->course.is_grpc) {
+        count_seldom(route, METRICS_SELDOM_GRPC, outcome->course.grpc_status);
     }
-    if (outcome->cache != OUTCOME_CACHE_NONE) {
-        count_seldom(route, METRICS_SELDOM_CACHES, outcome->cache);
+    if (outcome->course.cache != OUTCOME_CACHE_NONE) {
+        count_seldom(route, METRICS_SELDOM_CACHES, outcome->course.cache);
     }
     count_in_block(listener, outcome, &facts);
     count_in_block(service, outcome, &facts);
@@ -160,9 +160,10 @@ void metrics_count(struct metrics *metrics, const struct outcome *outcome)
         metrics_note_exemplar(listener, facts.bucket, outcome);
         metrics_note_exemplar(service, facts.bucket, outcome);
     }
-    if (outcome->cut != CUT_NONE) {
-        count_in_block(metrics_make_block(metrics, METRICS_CUTS, cut_cause_name(outcome->cut)),
-                       outcome, &facts);
+    if (outcome->course.cut != CUT_NONE) {
+        count_in_block(
+            metrics_make_block(metrics, METRICS_CUTS, cut_cause_name(outcome->course.cut)), outcome,
+            &facts);
     }
 }
 

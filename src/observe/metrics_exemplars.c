@@ -43,7 +43,7 @@ static void write_slot(struct slot *slot, const struct outcome *outcome)
         atomic_store_explicit(&slot->trace_id[i], words[i], memory_order_release);
     }
     atomic_store_explicit(&slot->duration_us, outcome->total_us, memory_order_release);
-    atomic_store_explicit(&slot->ended_us, outcome->start_realtime_us + outcome->total_us,
+    atomic_store_explicit(&slot->ended_us, outcome->course.start_realtime_us + outcome->total_us,
                           memory_order_release);
     atomic_store_explicit(&slot->turn, turn + 2, memory_order_release);
 }

@@ -70,8 +70,8 @@ enum outcome_cache {
     OUTCOME_CACHE_COUNT
 };
 
-struct outcome {
-    /* What comes to be known as it goes, laid out as its exchange keeps it (struct exchange_course). */
+/* What comes to be known as an exchange goes, kept with it from the first moment on. */
+struct outcome_course {
     struct access_extras *extras; /* NULL: none are asked for */
     const char *rate_limit;       /* that it was over; NULL: none */
     const char *error;            /* RFC 9209 error type; NULL: none */
@@ -94,8 +94,12 @@ struct outcome {
     enum grpc_status grpc_status : 8; /* sent to the client, or meant for it */
     enum outcome_cache cache : 8;
     enum cut_cause cut : 8; /* CUT_NONE: it was not cut */
+};
 
-    /* What is known of it anyway. */
+struct outcome {
+    struct outcome_course course;
+
+    /* What its exchange has anyway. */
     bool tls_resumed;
     uint16_t client_port;
     uint32_t total_us;       /* end */

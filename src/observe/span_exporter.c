@@ -398,12 +398,12 @@ void span_exporter_write(struct span_ring *ring, const struct outcome *outcome,
         return;
     }
     if (!line_ring_begin(&ring->lines, &text)) { /* which counts one */
-        line_ring_count_dropped(&ring->lines, outcome->attempts);
+        line_ring_count_dropped(&ring->lines, outcome->course.attempts);
         return;
     }
     span_line_format(&text, outcome, facts);
     if (text.overflowed) {
-        line_ring_count_dropped(&ring->lines, 1u + outcome->attempts);
+        line_ring_count_dropped(&ring->lines, 1u + outcome->course.attempts);
     } else if (line_ring_commit(&ring->lines, &text)) {
         wakeup_send(ring->lines.wakeup);
     }

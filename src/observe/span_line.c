@@ -193,14 +193,14 @@ static void end_span(struct text *text, bool failed, const char *why)
 /* What a client does wrong is not an error of the server's span. */
 static bool has_failed(const struct outcome *outcome)
 {
-    switch (outcome->end) {
+    switch (outcome->course.end) {
     case OUTCOME_ORIGIN_BROKE:
     case OUTCOME_CUT_BY_TIMEOUT:
     case OUTCOME_CUT_BY_STOP:
     case OUTCOME_GATEWAY_BROKE:
         return true;
     default:
-        return outcome->status >= 500;
+        return outcome->course.status >= 500;
     }
 }
 
@@ -246,17 +246,17 @@ static void put_exchange(struct text *text, const struct outcome *outcome,
         put_route(text, facts);
         text_add_literal(text, "\"}}");
     }
-    put_reached(text, "http.response.status_code", outcome->status);
+    put_reached(text, "http.response.status_code", outcome->course.status);
     if (has_failed(outcome)) {
-        put_error(text, outcome->error, outcome->status);
+        put_error(text, outcome->course.error, outcome->course.status);
     }
     put_name(text, "turnpike.listener", outcome->listener);
     put_name(text, "turnpike.route", outcome->route);
     put_name(text, "turnpike.service", outcome->service);
     put_name(text, "turnpike.origin", outcome->origin);
-    put_text(text, "turnpike.outcome", outcome_end_word(outcome->end));
-    put_number(text, "turnpike.attempts", outcome->attempts);
-    put_name(text, "turnpike.detail", outcome->detail);
+    put_text(text, "turnpike.outcome", outcome_end_word(outcome->course.end));
+    put_number(text, "turnpike.attempts", outcome->course.attempts);
+    put_name(text, "turnpike.detail", outcome->course.detail);
     put_from_client(text, "turnpike.request_id", outcome->request_id, NAME_MOST);
 }
 
@@ -282,14 +282,14 @@ static void add_exchange(struct text *text, const struct outcome *outcome,
         put_route(text, facts);
     }
     text_add_literal(text, "\",");
-    put_time(text, "startTimeUnixNano", outcome->start_realtime_us);
-    put_time(text, "endTimeUnixNano", outcome->start_realtime_us + outcome->total_us);
+    put_time(text, "startTimeUnixNano", outcome->course.start_realtime_us);
+    put_time(text, "endTimeUnixNano", outcome->course.start_realtime_us + outcome->total_us);
     if (facts->has_link) {
         put_link(text, &facts->link);
     }
     text_add_literal(text, "\"attributes\":[");
     put_exchange(text, outcome, facts);
-    end_span(text, has_failed(outcome), outcome->detail);
+    end_span(text, has_failed(outcome), outcome->course.detail);
 }
 
 /* --- of an attempt ----------------------------------------------------------------------- */
@@ -386,8 +386,10 @@ static void add_attempt(struct text *text, const struct outcome *outcome,
     text_add_literal(text, "\"name\":\"");
     text_add_bytes(text, method_word(outcome->method));
     text_add_literal(text, "\",");
-    put_time(text, "startTimeUnixNano", outcome->start_realtime_us + facts->tries[index].began_us);
-    put_time(text, "endTimeUnixNano", outcome->start_realtime_us + facts->tries[index].ended_us);
+    put_time(text, "startTimeUnixNano",
+             outcome->course.start_realtime_us + facts->tries[index].began_us);
+    put_time(text, "endTimeUnixNano",
+             outcome->course.start_realtime_us + facts->tries[index].ended_us);
     text_add_literal(text, "\"attributes\":[");
     put_attempt(text, outcome, facts, index);
     end_span(text, attempt->error != NULL || attempt->status >= 400, attempt->error);
@@ -397,7 +399,7 @@ void span_line_format(struct text *text, const struct outcome *outcome,
                       const struct span_facts *facts)
 {
     add_exchange(text, outcome, facts);
-    for (int i = 0; i < outcome->attempts; i++) {
+    for (int i = 0; i < outcome->course.attempts; i++) {
         add_attempt(text, outcome, facts, i);
     }
 }

@@ -78,7 +78,7 @@ static void not_for_the_client(void **state)
 static void a_grpc_call_counts_by_its_status(void **state)
 {
     struct fixture *fixture = *state;
-    struct exchange_course *outcome = &fixture->exchange.outcome;
+    struct outcome_course *outcome = &fixture->exchange.outcome;
 
     outcome->is_grpc = true;
     outcome->grpc_status = GRPC_OK;

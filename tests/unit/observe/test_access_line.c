@@ -24,8 +24,8 @@ static struct outcome payment(void)
         .delivery = "answered",
     };
     return (struct outcome){
-        .end = OUTCOME_ANSWERED,
-        .status = 201,
+        .course.end = OUTCOME_ANSWERED,
+        .course.status = 201,
         .protocol = BYTES("2"),
         .method = BYTES("POST"),
         .scheme = BYTES("https"),
@@ -39,13 +39,13 @@ static struct outcome payment(void)
         .route = "payments",
         .service = "payments-v1",
         .origin = "10.0.0.11:9000",
-        .attempts = 1,
+        .course.attempts = 1,
         .tries = {&tries[0], &tries[1]},
-        .start_realtime_us = 1732187696000042,
-        .head_us = 120,
+        .course.start_realtime_us = 1732187696000042,
+        .course.head_us = 120,
         .total_us = 2155,
-        .bytes_in = 512,
-        .bytes_out = 301,
+        .course.bytes_in = 512,
+        .course.bytes_out = 301,
     };
 }
 
@@ -67,9 +67,9 @@ static void a_full_line_has_every_field_in_order(void **state)
     struct outcome outcome = payment();
 
     (void)state;
-    outcome.error = "connection_terminated";
-    outcome.cut = CUT_BODY_RATE;
-    outcome.detail = "the origin closed early";
+    outcome.course.error = "connection_terminated";
+    outcome.course.cut = CUT_BODY_RATE;
+    outcome.course.detail = "the origin closed early";
     assert_string_equal(
         formatted(&outcome),
         "{\"timestamp\":\"2024-11-21T11:14:56.000042Z\",\"http.request.method\":\"POST\","
@@ -95,7 +95,7 @@ static void each_attempt_has_its_record(void **state)
     struct outcome outcome = payment();
 
     (void)state;
-    outcome.attempts = 2;
+    outcome.course.attempts = 2;
     tries[1] = (struct outcome_attempt){.origin = "10.0.0.12:9000",
                                         .connected_us = 900,
                                         .sent_us = 950,
@@ -119,15 +119,15 @@ static void an_answer_that_the_client_did_not_get_is_reported(void **state)
     struct outcome outcome = payment();
 
     (void)state;
-    outcome.status = 0;
-    outcome.end = OUTCOME_CLIENT_GONE;
+    outcome.course.status = 0;
+    outcome.course.end = OUTCOME_CLIENT_GONE;
     assert_non_null(strstr(formatted(&outcome), "\"first_byte_us\":2100,\"status\":201,"));
 }
 
 static void what_was_not_reached_is_left_out(void **state)
 {
     struct ip none = {{0}};
-    struct outcome outcome = {.end = OUTCOME_CLIENT_GONE, .client = &none, .total_us = 7};
+    struct outcome outcome = {.course.end = OUTCOME_CLIENT_GONE, .client = &none, .total_us = 7};
 
     (void)state;
     assert_string_equal(formatted(&outcome),
@@ -143,11 +143,11 @@ static void the_usual_is_left_out(void **state)
     (void)state;
     outcome.protocol = BYTES("1.1");
     outcome.scheme = BYTES("http");
-    outcome.end = OUTCOME_ANSWERED_HERE;
+    outcome.course.end = OUTCOME_ANSWERED_HERE;
     outcome.service = outcome.origin = NULL;
-    outcome.attempts = 0;
+    outcome.course.attempts = 0;
     outcome.worker = 0;
-    outcome.head_us = outcome.total_us = 0;
+    outcome.course.head_us = outcome.total_us = 0;
     assert_string_equal(
         formatted(&outcome),
         "{\"timestamp\":\"2024-11-21T11:14:56.000042Z\",\"http.request.method\":\"POST\","
@@ -182,7 +182,7 @@ static void an_id_of_ours_is_taken_as_it_is(void **state)
 
     (void)state;
     snprintf(expected, sizeof(expected), "%s", formatted(&outcome));
-    outcome.request_id_is_ours = true;
+    outcome.course.request_id_is_ours = true;
     assert_string_equal(formatted(&outcome), expected);
     outcome.client_request_id = BYTES("theirs");
     assert_non_null(strstr(formatted(&outcome), "\"turnpike.client_request_id\":\"theirs\""));
@@ -231,11 +231,11 @@ static void failures_are_those_of_the_exchange(void **state)
 
         snprintf(sentences[number], sizeof(sentences[number]), "sentence %zu \"of\" %090zu", number,
                  number);
-        outcome.detail = sentences[number];
-        outcome.error = i % 2 == 0 ? "http_request_denied" : "connection_limit_reached";
-        outcome.fault = i % 5 == 0 ? sentences[(number + 1) % 100] : NULL;
-        outcome.end = i % 3 == 0 ? OUTCOME_ANSWERED_HERE : OUTCOME_ORIGIN_BROKE;
-        outcome.cut = i % 11 == 0 ? CUT_RESERVE : CUT_NONE;
+        outcome.course.detail = sentences[number];
+        outcome.course.error = i % 2 == 0 ? "http_request_denied" : "connection_limit_reached";
+        outcome.course.fault = i % 5 == 0 ? sentences[(number + 1) % 100] : NULL;
+        outcome.course.end = i % 3 == 0 ? OUTCOME_ANSWERED_HERE : OUTCOME_ORIGIN_BROKE;
+        outcome.course.cut = i % 11 == 0 ? CUT_RESERVE : CUT_NONE;
         for (int again = 0; again < 2; again++) {
             struct text line = text_over(bytes, sizeof(bytes));
             const char *expected = formatted(&outcome);
@@ -263,7 +263,7 @@ static void the_second_is_written_anew_when_it_changes(void **state)
     for (size_t i = 0; i < 3; i++) {
         struct text line = text_over(memory, sizeof(memory));
 
-        outcome.start_realtime_us = times[i];
+        outcome.course.start_realtime_us = times[i];
         access_line_format(&line, &outcome, &second);
         assert_memory_equal(memory, expected[i], strlen(expected[i]));
     }
@@ -307,11 +307,12 @@ static void the_longest_line_fits_and_is_well_formed(void **state)
             field[i] = fillings[f][i % length];
         }
         outcome.listener = outcome.route = outcome.service = field;
-        outcome.origin = outcome.error = outcome.detail = outcome.fault = field;
+        outcome.origin = outcome.course.error = outcome.course.detail = outcome.course.fault =
+            field;
         outcome.method = outcome.host = outcome.path = outcome.request_id = all;
         outcome.client = &v6;
-        outcome.status = outcome.client_port = UINT16_MAX;
-        outcome.attempts = OUTCOME_ATTEMPTS_MAX;
+        outcome.course.status = outcome.client_port = UINT16_MAX;
+        outcome.course.attempts = OUTCOME_ATTEMPTS_MAX;
         for (int i = 0; i < OUTCOME_ATTEMPTS_MAX; i++) {
             tries[i] = (struct outcome_attempt){
                 .origin = field,
@@ -329,18 +330,18 @@ static void the_longest_line_fits_and_is_well_formed(void **state)
         outcome.tls_version = "TLSv1.3";
         outcome.tls_cipher = "a-cipher-with-a-name-that-is-longer-than-any-there-is";
         outcome.arm_by = "idempotency-key-of-the-request";
-        outcome.has_bucket = true;
-        outcome.bucket = UINT16_MAX;
+        outcome.course.has_bucket = true;
+        outcome.course.bucket = UINT16_MAX;
         outcome.worker = UINT32_MAX;
-        outcome.end = OUTCOME_TUNNEL_CLOSED;
-        outcome.cut = CUT_BODY_RATE;
-        outcome.head_us = outcome.total_us = UINT32_MAX;
-        outcome.bytes_in = outcome.bytes_out = UINT64_MAX;
-        outcome.start_realtime_us = UINT64_MAX / 2;
+        outcome.course.end = OUTCOME_TUNNEL_CLOSED;
+        outcome.course.cut = CUT_BODY_RATE;
+        outcome.course.head_us = outcome.total_us = UINT32_MAX;
+        outcome.course.bytes_in = outcome.course.bytes_out = UINT64_MAX;
+        outcome.course.start_realtime_us = UINT64_MAX / 2;
         line = formatted(&outcome);
         assert_well_formed(line);
         outcome.request_id = BYTES("0193a5f2-c4d7-7123-8123-123456789012");
-        outcome.request_id_is_ours = true;
+        outcome.course.request_id_is_ours = true;
         outcome.client_request_id = all;
         assert_well_formed(formatted(&outcome));
     }

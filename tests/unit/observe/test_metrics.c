@@ -72,16 +72,16 @@ static struct metrics_reading reading_of(const struct metrics *metrics, enum met
 
 static struct outcome outcome_on(const struct settings *settings, int32_t route, int32_t service)
 {
-    return (struct outcome){.end = OUTCOME_ANSWERED,
-                            .status = 200,
+    return (struct outcome){.course.end = OUTCOME_ANSWERED,
+                            .course.status = 200,
                             .listener = listeners[0].name,
                             .route = route >= 0 ? settings->routes[route].name : NULL,
                             .service = service >= 0 ? services[service].name : NULL,
                             .route_index = route,
                             .service_index = service,
                             .total_us = 100,
-                            .bytes_in = 10,
-                            .bytes_out = 1000};
+                            .course.bytes_in = 10,
+                            .course.bytes_out = 1000};
 }
 
 static void an_exchange_counts_for_route_listener_and_service(void **state)
@@ -91,9 +91,9 @@ static void an_exchange_counts_for_route_listener_and_service(void **state)
     struct metrics_reading pay;
 
     metrics_count(metrics, &outcome);
-    outcome.status = 503;
-    outcome.end = OUTCOME_ANSWERED_HERE;
-    outcome.error = "connection_refused";
+    outcome.course.status = 503;
+    outcome.course.end = OUTCOME_ANSWERED_HERE;
+    outcome.course.error = "connection_refused";
     outcome.total_us = 5000;
     metrics_count(metrics, &outcome);
 
@@ -120,9 +120,9 @@ static void an_exchange_without_a_route_is_counted_too(void **state)
     struct metrics *metrics = *state;
     struct outcome outcome = outcome_on(&before, -1, -1);
 
-    outcome.status = 0;
+    outcome.course.status = 0;
     metrics_count(metrics, &outcome);
-    outcome.status = 999;
+    outcome.course.status = 999;
     metrics_count(metrics, &outcome);
     assert_int_equal(reading_of(metrics, METRICS_ROUTES, "").exchanges, 2);
     assert_int_equal(reading_of(metrics, METRICS_ROUTES, "").by_status[0], 2);
@@ -416,13 +416,13 @@ static void on_cut_seen(void *owner, const struct metrics_reading *reading)
 static void exchanges_that_were_cut_are_counted_by_cause(void **state)
 {
     struct metrics *metrics = *state;
-    struct outcome outcome = {.status = 408, .total_us = 1000000};
+    struct outcome outcome = {.course.status = 408, .total_us = 1000000};
     uint64_t seen = 0;
 
     metrics_count(metrics, &outcome);
     metrics_read(metrics, METRICS_CUTS, on_cut_seen, &seen);
     assert_int_equal(seen, 0);
-    outcome.cut = CUT_BODY_RATE;
+    outcome.course.cut = CUT_BODY_RATE;
     metrics_count(metrics, &outcome);
     outcome.total_us = 2000000;
     metrics_count(metrics, &outcome);
@@ -500,7 +500,7 @@ static void only_sampled_exchanges_leave_an_exemplar(void **state)
     metrics_read_exemplars(metrics, METRICS_ROUTES, keep_exemplars, &found);
     assert_int_equal(found.times, 0);
     trace.sampled = true;
-    outcome.start_realtime_us = 5000000;
+    outcome.course.start_realtime_us = 5000000;
     for (uint32_t us = 1; us < 100u * 1000 * 1000; us *= 3) {
         outcome.total_us = us;
         metrics_count(metrics, &outcome);
@@ -539,7 +539,7 @@ static void *count_sampled(void *owner)
     outcome.trace = &trace;
     for (int i = 0; i < THREADED; i++) {
         memset(trace.trace_id, 'a' + i % 6, TRACE_ID_LENGTH);
-        outcome.start_realtime_us = (uint64_t)('a' + i % 6);
+        outcome.course.start_realtime_us = (uint64_t)('a' + i % 6);
         metrics_count(metrics, &outcome);
     }
     return NULL;

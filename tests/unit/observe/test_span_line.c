@@ -22,8 +22,8 @@ static const struct outcome_attempt answered = {
 };
 
 static const struct outcome payment = {
-    .end = OUTCOME_ANSWERED,
-    .status = 201,
+    .course.end = OUTCOME_ANSWERED,
+    .course.status = 201,
     .protocol = BYTES("1.1"),
     .method = BYTES("POST"),
     .scheme = BYTES("https"),
@@ -33,9 +33,9 @@ static const struct outcome payment = {
     .route = "payments",
     .service = "payments-v1",
     .origin = "10.0.0.12:9000",
-    .attempts = 2,
+    .course.attempts = 2,
     .tries = {&refused, &answered},
-    .start_realtime_us = 1732187696000042,
+    .course.start_realtime_us = 1732187696000042,
     .total_us = 2155,
 };
 
