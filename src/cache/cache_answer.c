@@ -174,12 +174,6 @@ static bool is_heuristic(uint16_t status)
     }
 }
 
-/* That the gateway understands well enough to store it where it says so itself. */
-static bool is_storable(uint16_t status)
-{
-    return is_heuristic(status) || status == 302 || status == 307;
-}
-
 /* A client's credentials went along: RFC 9111 section 3.5. */
 static bool is_meant_for_all(const struct cache_answer *answer)
 {
@@ -187,6 +181,7 @@ static bool is_meant_for_all(const struct cache_answer *answer)
            answer->control.must_revalidate;
 }
 
+/* A status outside of those named is not understood well enough, even where the answer allows it. */
 static bool is_own(const struct caching_settings *settings, const struct cache_request *request,
                    const struct http_response *response, const struct cache_answer *answer)
 {
@@ -198,7 +193,9 @@ static bool is_own(const struct caching_settings *settings, const struct cache_r
            (request->has_authorization &&
             !(settings->requests_with_authorization && is_meant_for_all(answer))) ||
            (request->has_cookie && !settings->requests_with_cookie) ||
-           !is_storable(response->status) || response->framing == HTTP_UNTIL_CLOSE;
+           (!is_heuristic(response->status) && response->status != 302 &&
+            response->status != 307) ||
+           response->framing == HTTP_UNTIL_CLOSE;
 }
 
 /* false: the answer itself says nothing. */

@@ -27,10 +27,10 @@ static bool contains(struct bytes text, const char *word)
     return memmem(text.at, text.length, word, strlen(word)) != NULL;
 }
 
-static bool is_secret_key(struct bytes key)
+/* `text` is a key, or a path with " salt" in it (no service whose name ends in that word). */
+static bool is_secret(struct bytes text, const char *salt)
 {
-    return contains(key, "headers") || bytes_equal(key, BYTES("salt")) ||
-           bytes_equal(key, BYTES("maintenance_pass"));
+    return contains(text, "headers") || contains(text, salt) || contains(text, "maintenance_pass");
 }
 
 static void add_members(struct page *page, const struct node *node)
@@ -41,7 +41,7 @@ static void add_members(struct page *page, const struct node *node)
             page_add(page, member->key->text);
             page_add_text(page, ": ");
         }
-        if (node->kind == NODE_MAP && is_secret_key(member->key->text)) {
+        if (node->kind == NODE_MAP && is_secret(member->key->text, "salt")) {
             page_add_text(page, NOT_SHOWN);
         } else {
             add_value(page, member);
@@ -62,19 +62,11 @@ static void add_value(struct page *page, const struct node *node)
     }
 }
 
-static bool may_be_secret(const struct walk *walk)
-{
-    struct bytes path = page_bytes(&walk->path);
-
-    return contains(path, "headers") || contains(path, " salt") ||
-           contains(path, "maintenance_pass");
-}
-
 static void add_shown(struct walk *walk, const struct node *node)
 {
     struct page value = {0};
 
-    if (node != NULL && may_be_secret(walk)) {
+    if (node != NULL && is_secret(page_bytes(&walk->path), " salt")) {
         page_add_text(walk->page, NOT_SHOWN);
         return;
     }
@@ -248,29 +240,20 @@ static void compare_maps(struct walk *walk, const struct node *before, const str
     }
 }
 
-static bool is_list_like(const struct node *node)
-{
-    return node->kind == NODE_LIST || node->kind == NODE_TEXT;
-}
-
 /* Either may be absent. */
 static void compare(struct walk *walk, const struct node *before, const struct node *now)
 {
     if (config_node_print(before) == config_node_print(now)) {
         return;
     }
-    if (before != NULL && now != NULL) {
-        if (before->kind == NODE_MAP && now->kind == NODE_MAP) {
-            compare_maps(walk, before, now);
-            return;
-        }
-        if (is_list_like(before) && is_list_like(now) &&
-            (before->kind == NODE_LIST || now->kind == NODE_LIST)) {
-            compare_lists(walk, before, now);
-            return;
-        }
+    if (before == NULL || now == NULL || (before->kind == NODE_MAP) != (now->kind == NODE_MAP) ||
+        (before->kind == NODE_TEXT && now->kind == NODE_TEXT)) {
+        add_change(walk, before, now);
+    } else if (now->kind == NODE_MAP) {
+        compare_maps(walk, before, now);
+    } else {
+        compare_lists(walk, before, now);
     }
-    add_change(walk, before, now);
 }
 
 /* --- the whole --------------------------------------------------------------------------- */
