@@ -67,7 +67,7 @@ static void sleep_ms(long time)
 
 static void write_outcomes(struct access_log_ring *ring, const char *route, unsigned count)
 {
-    struct outcome outcome = {.end = OUTCOME_ANSWERED, .status = 200, .route = route};
+    struct outcome outcome = {.course = {.end = OUTCOME_ANSWERED, .status = 200}, .route = route};
 
     for (unsigned i = 0; i < count; i++) {
         outcome.total_us = i + 1;
@@ -129,7 +129,7 @@ static void off_means_no_ring_and_no_harm(void **state)
 {
     struct access_log_settings off = {.target = ACCESS_LOG_OFF, .path = NULL};
     struct access_log *log = access_log_start(&off, 2);
-    struct outcome outcome = {.end = OUTCOME_ANSWERED};
+    struct outcome outcome = {.course = {.end = OUTCOME_ANSWERED}};
 
     (void)state;
     assert_non_null(log);
