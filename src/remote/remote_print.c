@@ -388,7 +388,9 @@ int remote_print_width(FILE *out)
 
 static void print(struct page *page, FILE *out)
 {
-    fwrite(page->at, 1, page->length, out);
+    if (page->length > 0) { /* an empty one has no memory */
+        fwrite(page->at, 1, page->length, out);
+    }
     page_release(page);
 }
 
