@@ -98,6 +98,8 @@ struct client_h2_context {
     struct link deferred_stream_frees; /* streams that ended in it */
     struct client_h2_section *section; /* where field sections are put together; NULL: not yet */
     uint64_t flooded_us;               /* when a read was costly last; 0: never */
+    uint64_t failures_us;              /* when all failures of late are forgotten */
+    uint32_t silenced;                 /* connections that have failed and wait to say so */
 };
 
 struct client_context {

@@ -22,6 +22,7 @@ static void on_pong(void *owner);
 static void on_opened(void *owner);
 static void on_closed(void *owner, int32_t id, void *stream, uint32_t code);
 static void on_provoked(void *owner);
+static void on_failed(void *owner);
 static bool on_write(void *owner, struct bytes frame);
 static void report_ends(struct client_h2 *h2);
 
@@ -34,6 +35,7 @@ const struct h2_session_events client_h2_events = {
     .ended = client_h2_on_ended,
     .closed = on_closed,
     .provoked = on_provoked,
+    .failed = on_failed,
     .pong = on_pong,
     .opened = on_opened,
     .write = on_write,
@@ -142,13 +144,22 @@ bool client_h2_may_hold(struct client_h2 *h2, size_t more)
 
 /* --- ending -------------------------------------------------------------------------------- */
 
+static void fail(struct client_h2 *h2, enum cut_cause why)
+{
+    h2->step = CLIENT_H2_FAILED;
+    h2->why = why;
+    if (client_h2_be_silent(h2)) {
+        transport_want(&h2->connection->transport, 0);
+        client_h2_arm(h2);
+    }
+    client_h2_flush_later(h2);
+}
+
 void client_h2_fail(struct client_h2 *h2, enum h2_code code, enum cut_cause why)
 {
     if (h2->step != CLIENT_H2_FAILED) {
-        h2->step = CLIENT_H2_FAILED;
-        h2->why = why;
         h2_session_end(h2->session, code);
-        client_h2_flush_later(h2);
+        fail(h2, why);
     }
 }
 
@@ -204,6 +215,7 @@ static void end(struct client_connection *connection, enum outcome_end end)
     struct client_h2 *h2 = connection->h2;
 
     say_last(h2);
+    client_h2_break_silence(h2);
     h2->inside = true; /* from here on the session is not asked for anything */
     abandon_streams(h2, end);
     client_h2_section_drop(h2);
@@ -263,6 +275,16 @@ static void on_provoked(void *owner)
     }
 }
 
+/* The library found the fault; its GOAWAY has just gone to `out`. */
+static void on_failed(void *owner)
+{
+    struct client_h2 *h2 = owner;
+
+    if (client_h2_stands(h2) && h2->step != CLIENT_H2_FAILED) {
+        fail(h2, CUT_NONE);
+    }
+}
+
 static bool on_write(void *owner, struct bytes frame)
 {
     struct client_h2 *h2 = owner;
@@ -308,8 +330,10 @@ void client_h2_write(struct client_h2 *h2)
 {
     CHECK(!h2->inside);
     for (int i = 0; i < WRITES_A_TURN && !h2->out.broken; i++) {
-        pump(h2);
-        if (h2->out.blocked) {
+        if (h2->silent_until == 0) {
+            pump(h2);
+        }
+        if (h2->out.blocked || h2->silent_until != 0) {
             return;
         }
         outbox_flush(&h2->out, client_h2_buffers(h2), &h2->connection->transport);
@@ -378,16 +402,41 @@ static void note_cut_of_streams(struct client_h2 *h2, enum cut_cause cause)
     }
 }
 
+/* Once: returns what became of the exchanges under way. */
+static enum outcome_end note_failure(struct client_h2 *h2)
+{
+    enum cut_cause why = h2->why;
+
+    h2->why = CUT_NONE;
+    if (why == CUT_NONE) {
+        return OUTCOME_REQUEST_BROKE;
+    }
+    metrics_note_cut(client_h2_context(h2)->metrics, why);
+    note_cut_of_streams(h2, why);
+    return OUTCOME_CUT_BY_TIMEOUT;
+}
+
 static void end_failed(struct client_h2 *h2)
 {
     struct client_connection *connection = h2->connection;
 
-    if (h2->why != CUT_NONE) {
-        metrics_note_cut(client_h2_context(h2)->metrics, h2->why);
-        note_cut_of_streams(h2, h2->why);
-    }
-    abandon_streams(h2, h2->why != CUT_NONE ? OUTCOME_CUT_BY_TIMEOUT : OUTCOME_REQUEST_BROKE);
+    abandon_streams(h2, note_failure(h2));
     client_linger(connection);
+}
+
+/* While it is silent, its streams must not keep places at origins. */
+static void give_up_exchanges(struct client_h2 *h2)
+{
+    enum outcome_end end = note_failure(h2);
+    struct link *link = h2->streams.next;
+
+    while (client_h2_stands(h2) && link != &h2->streams) {
+        struct client_h2_stream *stream = CONTAINER_OF(link, struct client_h2_stream, link);
+
+        link = link->next;
+        client_h2_stream_abandon(stream, end);
+        client_h2_stream_reset(stream, H2_CANCEL);
+    }
 }
 
 /* true: it does not stand any more. */
@@ -465,7 +514,11 @@ static void flush_now(void *owner)
         client_set_state(h2->connection, CLIENT_SERVES); /* it is told something */
     }
     client_h2_write(h2);
-    settle(h2);
+    if (h2->silent_until == 0) {
+        settle(h2);
+    } else {
+        give_up_exchanges(h2);
+    }
 }
 
 void client_h2_flush_later(struct client_h2 *h2)

@@ -33,6 +33,11 @@ static const enum cut_cause causes[] = {
 #define SPENT_A_READ 8
 #define SPENT_A_WARY_READ 2
 #define FLOOD_LASTS_US 1000000
+/* Failures of a worker's connections that are told at once: a second's worth of a test suite. */
+#define FAILURES_AT_ONCE 32
+#define FAILURE_COUNTS_US 125000 /* for so long: eight a second are always told at once */
+#define SILENT_US 1000000
+#define SILENCED_MOST 256 /* each holds what its client sent, in the kernel */
 
 /* A client that is cut comes back at once: connections that begin beside a flood are read in small
  * pieces too, until they have shown what they bring. Those that bring requests notice nothing. */
@@ -104,6 +109,41 @@ void client_h2_note_read(struct client_h2 *h2, size_t count)
         }
     } else if (count >= h2->read_most && h2->read_most < READ_MOST_BYTES) {
         h2->read_most *= 2;
+    }
+}
+
+static bool may_be_silent(const struct client_context *context)
+{
+    return context->h2.silenced < SILENCED_MOST && !context->paused && !context->crowded &&
+           !context->stopping && pressure_now(context->worker_context->pressure) < PRESSURE_BODIES;
+}
+
+/* The connection is cheap to end, and its client as cheap to replace: told at once, it would be back at
+ * once, and a thousand new connections a second cost the others more than any frame. Nothing is read
+ * from a silent one, so its client cannot even send. */
+bool client_h2_be_silent(struct client_h2 *h2)
+{
+    struct client_context *context = client_h2_context(h2);
+    uint64_t now_us = client_h2_now(h2);
+    uint64_t end_us = context->h2.failures_us > now_us ? context->h2.failures_us : now_us;
+
+    if (end_us - now_us <= (FAILURES_AT_ONCE - 1) * FAILURE_COUNTS_US) {
+        context->h2.failures_us = end_us + FAILURE_COUNTS_US;
+        return false;
+    }
+    if (!may_be_silent(context)) {
+        return false;
+    }
+    context->h2.silenced++;
+    h2->silent_until = now_us + SILENT_US;
+    return true;
+}
+
+void client_h2_break_silence(struct client_h2 *h2)
+{
+    if (h2->silent_until != 0) {
+        h2->silent_until = 0;
+        client_h2_context(h2)->h2.silenced--;
     }
 }
 

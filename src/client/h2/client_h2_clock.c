@@ -233,11 +233,25 @@ static void check_at_streams(struct client_h2 *h2)
     }
 }
 
+static void go_on_in_silence(struct client_h2 *h2)
+{
+    if (client_h2_now(h2) >= h2->silent_until) {
+        client_h2_break_silence(h2);
+        client_h2_flush_later(h2);
+    } else {
+        client_h2_arm(h2);
+    }
+}
+
 void client_h2_late(struct client_connection *connection)
 {
     struct client_h2 *h2 = connection->h2;
 
     h2->ticks = false;
+    if (h2->silent_until != 0) {
+        go_on_in_silence(h2);
+        return;
+    }
     if (h2->left_us != 0 && client_h2_now(h2) - h2->left_us >= CLIENT_LEFT_MS * UINT64_C(1000)) {
         h2->left_us = 0;
         give_up(h2, seems_unwanted);
@@ -265,7 +279,8 @@ void client_h2_late(struct client_connection *connection)
 void client_h2_arm(struct client_h2 *h2)
 {
     bool waits = h2->reading > 0 || h2->queued > 0 || h2->out.blocked || h2->section != NULL ||
-                 h2->step == CLIENT_H2_ANNOUNCED || !list_is_empty(&h2->waiting);
+                 h2->step == CLIENT_H2_ANNOUNCED || h2->silent_until != 0 ||
+                 !list_is_empty(&h2->waiting);
 
     if (waits && !h2->ticks && h2->connection->state == CLIENT_SERVES) {
         h2->ticks = true;

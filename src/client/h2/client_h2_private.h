@@ -105,6 +105,7 @@ struct client_h2 {
     uint64_t section_us; /* since when a section is under way; 0: none */
     uint64_t announced_us;
     uint64_t left_us;      /* when its client ended its side; 0: not, or what it left is given up */
+    uint64_t silent_until; /* FAILED: nothing is read or written until then; 0: it may be */
     uint32_t section_wire; /* bytes of the frames of the section under way */
     uint32_t budget_ms;    /* when the credits were counted last */
     uint16_t credit[CLIENT_H2_BUDGET_COUNT];
@@ -207,7 +208,8 @@ extern const struct h2_session_events client_h2_events;
 void client_h2_flush_later(struct client_h2 *h2);
 /* Bytes out of the streams and into the transport, as far as both allow. */
 void client_h2_write(struct client_h2 *h2);
-/* GOAWAY with this code; the connection ends once that is written. */
+/* GOAWAY with this code, at once or beside a flood a moment later; the connection ends once that is
+ * written. */
 void client_h2_fail(struct client_h2 *h2, enum h2_code code, enum cut_cause why);
 /* No new streams from the next round trip on. */
 void client_h2_leave(struct client_h2 *h2);
@@ -304,6 +306,11 @@ bool client_h2_on_frame(void *owner, const struct h2_frame *frame);
 void client_h2_note_read(struct client_h2 *h2, size_t count);
 /* DATA was written: the client may open windows for it. */
 void client_h2_earn_windows(struct client_h2 *h2);
+
+/* It has failed. True: it is to say so later, as too many failed of late. */
+bool client_h2_be_silent(struct client_h2 *h2);
+/* Harmless when it was not silent. */
+void client_h2_break_silence(struct client_h2 *h2);
 
 /* client_h2_clock.c */
 /* Starts looking from time to time, while there is something to look at. */

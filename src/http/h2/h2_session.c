@@ -370,6 +370,8 @@ static int on_frame_send(nghttp2_session *library, const nghttp2_frame *frame, v
     } else if (frame->hd.type == NGHTTP2_RST_STREAM &&
                blames_client(frame->rst_stream.error_code)) {
         session->events->provoked(session->owner);
+    } else if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
+        session->events->failed(session->owner);
     }
     return 0;
 }

@@ -88,6 +88,8 @@ struct h2_session_events {
 
     /* Of a client's connection alone: a stream was reset from here for what its client did. */
     void (*provoked)(void *owner);
+    /* GOAWAY with a code that names a fault was written: nothing more goes either way. */
+    void (*failed)(void *owner);
     /* The frames of a head or of trailers were written: so many bytes. */
     void (*wrote_section)(void *owner, void *stream, size_t length);
 

@@ -406,6 +406,132 @@ static void a_full_socket_loses_no_flush(void **state)
     nothing_waits(h2);
 }
 
+/* --- clients that are cut and come back -------------------------------------------------------- */
+
+#define AT_ONCE 32
+#define COME_BACK 48
+#define FRAME_GOAWAY 7
+/* A frame of DATA on stream 0 (section 6.1), and one that only the library knows to be wrong: SETTINGS
+ * with a window of 2^31 (section 6.5.2). */
+#define WRONG "\0\0\1\0\0\0\0\0\0x"
+#define WRONG_WINDOW "\0\0\6\4\0\0\0\0\0\0\4\x80\0\0\0"
+
+/* The code of the last GOAWAY that it was told; -1: none. */
+static int goaway_of(const struct far_end *client)
+{
+    const uint8_t *at = (const uint8_t *)client->in;
+    const uint8_t *end = at + client->length;
+    int code = -1;
+
+    while ((size_t)(end - at) >= FRAME_HEAD) {
+        if (at[3] == FRAME_GOAWAY) {
+            code = at[FRAME_HEAD + 7];
+        }
+        at += FRAME_HEAD + ((size_t)at[0] << 16 | (size_t)at[1] << 8 | at[2]);
+    }
+    return code;
+}
+
+static void err(struct fixture *fixture, struct far_end *client, const char *wrong, size_t length)
+{
+    const struct iovec pieces[] = {{(void *)PREFACE, sizeof(PREFACE) - 1}, {(void *)wrong, length}};
+
+    gateway_connect(&fixture->gateway, client);
+    assert_int_equal(transport_write(&client->transport, pieces, 2), sizeof(PREFACE) - 1 + length);
+    stage_settle(&fixture->gateway.stage);
+}
+
+static unsigned err_often(struct fixture *fixture, struct far_end clients[], const char *wrong,
+                          size_t length)
+{
+    unsigned told = 0;
+
+    for (unsigned i = 0; i < COME_BACK; i++) {
+        err(fixture, &clients[i], wrong, length);
+        told += goaway_of(&clients[i]) == H2_PROTOCOL_ERROR && clients[i].ended;
+    }
+    return told;
+}
+
+static void release_all(struct far_end clients[])
+{
+    for (unsigned i = 0; i < COME_BACK; i++) {
+        far_end_release(&clients[i]);
+    }
+}
+
+static void are_told_a_second_later(struct fixture *fixture, const char *wrong, size_t length,
+                                    int code)
+{
+    static struct far_end clients[COME_BACK];
+    struct far_end late;
+
+    for (unsigned i = 0; i < COME_BACK; i++) {
+        err(fixture, &clients[i], wrong, length);
+        assert_int_equal(goaway_of(&clients[i]), i < AT_ONCE ? code : -1);
+        assert_int_equal(clients[i].ended, i < AT_ONCE);
+    }
+    assert_int_equal(fixture->gateway.clients->h2.silenced, COME_BACK - AT_ONCE);
+    stage_pass(&fixture->gateway.stage, 1100);
+    stage_pass(&fixture->gateway.stage, 1100);
+    for (unsigned i = AT_ONCE; i < COME_BACK; i++) {
+        assert_int_equal(goaway_of(&clients[i]), code);
+        assert_true(clients[i].ended);
+    }
+    assert_int_equal(fixture->gateway.clients->h2.silenced, 0);
+    err(fixture, &late, wrong, length); /* the flood is over */
+    assert_int_equal(goaway_of(&late), code);
+    far_end_release(&late);
+    release_all(clients);
+}
+
+static void many_that_fail_are_told_later(void **state)
+{
+    are_told_a_second_later(*state, WRONG, sizeof(WRONG) - 1, H2_PROTOCOL_ERROR);
+}
+
+static void many_that_the_library_fails_are_told_later(void **state)
+{
+    are_told_a_second_later(*state, WRONG_WINDOW, sizeof(WRONG_WINDOW) - 1, H2_FLOW_CONTROL_ERROR);
+}
+
+/* What it had asked for is given up at once: others need the places at the origin. */
+static void a_silent_one_keeps_no_place(void **state)
+{
+    static struct far_end clients[COME_BACK];
+    struct fixture *fixture = *state;
+    uint8_t get[200];
+    struct iovec piece = {get, put_get(get, 1)};
+
+    say(fixture, PREFACE, sizeof(PREFACE) - 1);
+    stage_settle(&fixture->gateway.stage);
+    transport_write(&fixture->client.transport, &piece, 1);
+    fake_origin_await(&fixture->origin, 1);
+    assert_int_equal(connection_of(fixture)->h2->stream_count, 1);
+    assert_int_equal(err_often(fixture, clients, WRONG, sizeof(WRONG) - 1), AT_ONCE);
+    say(fixture, WRONG, sizeof(WRONG) - 1);
+    far_end_await_end(&fixture->origin.ends[0]);
+    assert_int_equal(goaway_of(&fixture->client), -1);
+    stage_pass(&fixture->gateway.stage, 1100);
+    stage_pass(&fixture->gateway.stage, 1100);
+    assert_int_equal(goaway_of(&fixture->client), H2_PROTOCOL_ERROR);
+    release_all(clients);
+}
+
+/* Its place among the silent ones is free again. */
+static void a_silent_one_may_leave(void **state)
+{
+    static struct far_end clients[COME_BACK];
+    struct fixture *fixture = *state;
+
+    assert_int_equal(err_often(fixture, clients, WRONG, sizeof(WRONG) - 1), AT_ONCE);
+    release_all(clients);
+    stage_pass(&fixture->gateway.stage, 1100);
+    stage_pass(&fixture->gateway.stage, 1100);
+    assert_int_equal(fixture->gateway.clients->h2.silenced, 0);
+    assert_int_equal(client_context_count(fixture->gateway.clients), 1); /* the fixture's own */
+}
+
 #define TEST(name, set_up) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -416,6 +542,10 @@ int main(void)
         TEST(large_heads_stay_within_the_budget, set_up_narrow),
         TEST(bodies_in_line_leave_a_window, set_up_narrow),
         TEST(a_full_socket_loses_no_flush, set_up),
+        TEST(many_that_fail_are_told_later, set_up),
+        TEST(many_that_the_library_fails_are_told_later, set_up),
+        TEST(a_silent_one_keeps_no_place, set_up),
+        TEST(a_silent_one_may_leave, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
