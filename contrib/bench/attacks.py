@@ -171,7 +171,26 @@ def shake_hands(connection, protocol):
             came.write(connection.recv(PIECE))
 
 
-def attack_tiny(port, name, ends, heard):
+class Start:
+    """Attackers begin together, once each is ready: to encrypt records takes the clients' core from them."""
+
+    def __init__(self, seconds):
+        self.barrier = multiprocessing.Barrier(ATTACKERS + 1)
+        self.seconds = seconds
+        self.ends = None
+
+    def wait(self):
+        """The first time. Returns when the attack ends."""
+        if self.ends is None:
+            self.barrier.wait(timeout=60)
+            self.ends = time.monotonic() + self.seconds
+        return self.ends
+
+    def goes_on(self):
+        return self.ends is None or time.monotonic() < self.ends
+
+
+def attack_tiny(port, name, start, heard):
     with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
         tls, came, goes = shake_hands(connection, "h2" if name == "tiny-records" else "http/1.1")
 
@@ -185,26 +204,28 @@ def attack_tiny(port, name, ends, heard):
 
         for byte in TINY_RECORDS[name]:
             tls.write(bytes([byte]))
-        return exchange_until_cut(connection, memoryview(goes.read()), ends, take)
+        flood = memoryview(goes.read())
+        return exchange_until_cut(connection, flood, start.wait(), take)
 
 
-def attack_once(port, name, ends, heard):
+def attack_once(port, name, start, heard):
     """One connection, to its end."""
     own = frame(SETTINGS, 0, 0, b"\0\4\0\0\0\0" if name == "zero-windows" else b"")
+    ends = start.wait()
     with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
         connection.sendall(PREFACE + own)
         return exchange_until_cut(connection, memoryview(ATTACKS[name]), ends, heard.take)
 
 
-def attack(ports, name, ends, told):
+def attack(ports, name, start, told):
     """Tells of each connection how long it took, and its end."""
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     os.nice(19)
-    while time.monotonic() < ends:
+    while start.goes_on():
         heard, began = Heard(), time.monotonic()
         try:
-            end = (attack_tiny(ports[1], name, ends, heard) if name in TINY_RECORDS
-                   else attack_once(ports[0], name, ends, heard))
+            end = (attack_tiny(ports[1], name, start, heard) if name in TINY_RECORDS
+                   else attack_once(ports[0], name, start, heard))
         except OSError:
             end = "reset"
             time.sleep(0.001)
@@ -275,12 +296,13 @@ HEADING = (f"{'attack':20} {'alone':>6} {'beside':>6} {'ratio':>6} {'failed':>9}
 
 def beside(folder, ports, seconds, name, figures):
     told = multiprocessing.Queue()
-    ends = time.monotonic() + seconds + 1.5
-    attackers = [multiprocessing.Process(target=attack, args=(ports, name, ends, told))
+    start = Start(seconds + 1.5)
+    attackers = [multiprocessing.Process(target=attack, args=(ports, name, start, told))
                  for _ in range(ATTACKERS)]
     for attacker in attackers:
         attacker.start()
     try:
+        start.wait()
         return p99(folder, ports[0], seconds)
     finally:
         while any(attacker.is_alive() for attacker in attackers) or not told.empty():
