@@ -5,6 +5,7 @@
 //     const peer = await Http2Peer.connect(t, gateway);
 //     peer.send(peer.headers(1, GET, { end: true }));
 //     await peer.answered(1);
+import assert from 'node:assert/strict';
 import { connect } from '../scenario/lib/raw-client.mjs';
 
 export const DATA = 0;
@@ -26,7 +27,8 @@ export const PADDED = 8;
 export const WITH_PRIORITY = 32;
 
 export const CODES = ['NO_ERROR', 'PROTOCOL_ERROR', 'INTERNAL_ERROR', 'FLOW_CONTROL_ERROR', 'SETTINGS_TIMEOUT', 'STREAM_CLOSED',
-    'FRAME_SIZE_ERROR', 'REFUSED_STREAM', 'CANCEL', 'COMPRESSION_ERROR', 'CONNECT_ERROR', 'ENHANCE_YOUR_CALM'];
+    'FRAME_SIZE_ERROR', 'REFUSED_STREAM', 'CANCEL', 'COMPRESSION_ERROR', 'CONNECT_ERROR', 'ENHANCE_YOUR_CALM', 'INADEQUATE_SECURITY',
+    'HTTP_1_1_REQUIRED'];
 
 export const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
@@ -114,8 +116,59 @@ function statusOf(section) {
     return section[at] === 0x88 ? 200 : section[at];
 }
 
+const FLAGS = {
+    [DATA]: END_STREAM | PADDED, [HEADERS]: END_STREAM | END_HEADERS | PADDED | WITH_PRIORITY, [PRIORITY]: 0, [RST_STREAM]: 0,
+    [SETTINGS]: ACK, [PING]: ACK, [GOAWAY]: 0, [WINDOW_UPDATE]: 0, [CONTINUATION]: END_HEADERS,
+};
+const MOST_PAYLOAD = 16384; // nobody here allows more
+
+// What RFC 9113 forbids the gateway to send, whatever it is sent.
+class Manners {
+    constructor() {
+        this.closed = new Map(); // streams that it has ended or reset: by which frame
+        this.section = undefined; // the stream of an unfinished field block
+        this.last = 2 ** 31 - 1;
+    }
+
+    check({ type, flags, stream, payload }, length) {
+        const what = `frame of type ${type}, flags ${flags}, on stream ${stream}`;
+        assert.ok(type in FLAGS, `${what}: not to be sent (section 4.1, 8.4)`);
+        assert.equal(flags & ~FLAGS[type], 0, `${what}: undefined flags (section 4.1)`);
+        assert.ok(stream < 2 ** 31, `${what}: the reserved bit (section 4.1)`);
+        assert.ok(length <= MOST_PAYLOAD, `${what}: ${length} bytes (section 4.2)`);
+        assert.equal(type === CONTINUATION ? stream : undefined, this.section, `${what}: field blocks are contiguous (section 4.3)`);
+        this.follow(type, flags, stream, what);
+        if (type === GOAWAY) {
+            const last = payload.readUInt32BE(0);
+            assert.ok(last <= this.last, `${what}: its last stream rises to ${last} (section 6.8)`);
+            this.last = last;
+        }
+        if (type === SETTINGS) {
+            for (let at = 0; at < length; at += 6) {
+                assert.ok(payload.readUInt16BE(at) !== 2 || payload.readUInt32BE(at + 2) === 0, `${what}: allows pushes (section 6.5.2)`);
+            }
+        }
+    }
+
+    // Sections 5.1 and 6.10.
+    follow(type, flags, stream, what) {
+        const by = this.closed.get(stream);
+        const goesOn = type === CONTINUATION || type === PRIORITY || (by === END_STREAM && (type === WINDOW_UPDATE || type === RST_STREAM));
+        assert.ok(stream === 0 || by === undefined || goesOn, `${what}: behind the end of the stream (section 5.1)`);
+        if (type === HEADERS || type === CONTINUATION) {
+            this.section = (flags & END_HEADERS) === 0 ? stream : undefined;
+        }
+        if (type === RST_STREAM) {
+            this.closed.set(stream, RST_STREAM);
+        } else if ((type === DATA || type === HEADERS) && (flags & END_STREAM) !== 0) {
+            this.closed.set(stream, END_STREAM);
+        }
+    }
+}
+
 export class Http2Peer {
     constructor(wire) {
+        this.manners = new Manners();
         this.wire = wire;
         this.frames = [];
         this.goaway = undefined;
@@ -157,6 +210,7 @@ export class Http2Peer {
             return undefined;
         }
         const got = { type: head[3], flags: head[4], stream: head.readUInt32BE(5), payload };
+        this.manners.check(got, payload.length);
         if (got.type === GOAWAY) {
             this.goaway = { last: payload.readUInt32BE(0), code: CODES[payload.readUInt32BE(4)] };
         }

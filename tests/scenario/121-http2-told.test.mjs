@@ -11,6 +11,7 @@ import { startGateway } from './lib/gateway.mjs';
 import { ask, connectHttp2, open } from './lib/http2.mjs';
 import { http2Origin } from './lib/http2-origin.mjs';
 import { httpOrigin } from './lib/origin.mjs';
+import { connect } from './lib/raw-client.mjs';
 import { authority, certificateList } from './lib/tls.mjs';
 import { until, within } from './lib/wait.mjs';
 import * as h2 from '../peers/http2_peer.mjs';
@@ -130,4 +131,26 @@ routes:
     origin.sessions.forEach((session) => session.destroy());
     await until('no connection to be left', async () =>
         valueOf(await metricsOf(gateway), 'turnpike_origin_http2_connections', { origin: origin.address }) === 0);
+});
+
+// RFC 9113 sections 3.2 to 3.4.
+test('over TLS the protocol is the one that ALPN agreed on', async (t) => {
+    const ca = await authority(t);
+    const own = await ca.issue({ names: ['a.example', 'IP:127.0.0.1'] });
+    const origin = await httpOrigin(t);
+    const gateway = await startGateway(t, `listeners: [{address: "127.0.0.1:0", tls: {certificates: ${certificateList(own)}}}]\n${through(origin)}`);
+    const agreed = (ALPNProtocols) => new Promise((resolve) => {
+        const socket = tls.connect({ host: '127.0.0.1', port: gateway.port, ca: fs.readFileSync(ca.cert), ALPNProtocols });
+        socket.once('error', (error) => resolve(error.code));
+        socket.once('secureConnect', () => { resolve(socket.alpnProtocol); socket.destroy(); });
+    });
+
+    assert.equal(await agreed(['h2c', 'http/1.1']), 'http/1.1');
+    assert.notEqual(await agreed(['h2c']), 'h2c');
+    const confused = await h2.Http2Peer.connect(t, gateway, { ca: ca.pem, preface: 'GET / HTTP/1.1\r\nHost: a.example\r\n\r\n', first: Buffer.alloc(0) });
+    assert.equal(await confused.error(), 'PROTOCOL_ERROR');
+    const wire = await connect(t, gateway.listeners[0].connectOptions, { secure: { ca: ca.pem, servername: 'a.example', ALPNProtocols: ['http/1.1'] } });
+    wire.send(Buffer.concat([Buffer.from(h2.PREFACE), h2.settings(), h2.headers(1, h2.GET, { end: true })]));
+    await wire.closed();
+    assert.equal(origin.requests.length, 0);
 });

@@ -8,7 +8,7 @@ import { ask, connectHttp2 } from './lib/http2.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
 import { authority, certificateList } from './lib/tls.mjs';
 import { until } from './lib/wait.mjs';
-import { Http2Peer, GET, POST, data, frame, headers, CONTINUATION, DATA, HEADERS, END_STREAM, END_HEADERS, block } from '../peers/http2_peer.mjs';
+import { Http2Peer, GET, POST, data, frame, headers, hpackInteger, literal, settings, windowUpdate, reset, CONTINUATION, DATA, HEADERS, END_STREAM, END_HEADERS, block } from '../peers/http2_peer.mjs';
 
 const PLAIN = 'listeners: [{address: "127.0.0.1:0", h2c: true}]';
 const END = { end: true };
@@ -169,4 +169,119 @@ routes: [{name: all, respond: {body: hello}}]
     assert.equal((await ask(session)).headers['strict-transport-security'], 'max-age=60');
     await gateway.reload(yaml(''));
     assert.equal((await ask(session)).headers['strict-transport-security'], undefined);
+});
+
+// RFC 9113 sections 4.3, 5.1 and 10.5.1.
+for (const [what, bad, limits] of [
+    ['malformed', ['connection', 'close'], ''],
+    ['too large', ['x-large', 'y'.repeat(5000)], 'limits: {head_bytes: 4KiB}\n'],
+]) {
+    test(`a head that is ${what} updates the table of the compression`, async (t) => {
+        const origin = await rawOrigin(t);
+        const gateway = await startGateway(t, `${PLAIN}\n${limits}${through(origin)}`);
+        const peer = await Http2Peer.connect(t, gateway);
+
+        peer.send(headers(1, [...GET, literal(['x-a', 'b'], 0x40), bad], END), headers(3, [...GET, hpackInteger(62, 7, 0x80)], END));
+        assert.equal((await peer.answered(3)).status, 200);
+        assert.equal(origin.requests.at(-1).get('x-a'), 'b');
+    });
+}
+
+test('DATA of streams that failed takes of the window, and gives it back (section 6.9)', async (t) => {
+    const origin = await rawOrigin(t);
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin)}`);
+    const peer = await Http2Peer.connect(t, gateway);
+
+    for (let stream = 1; stream < 41; stream += 2) { // 320 kB of a window of 256 KiB
+        peer.send(headers(stream, [...POST, ['content-length', '1']]), data(stream, Buffer.alloc(16000)));
+        assert.equal(await peer.error(stream), 'stream PROTOCOL_ERROR');
+    }
+    peer.send(headers(41, [...POST, ['content-length', '16000']]), data(41, Buffer.alloc(16000), END));
+    assert.equal((await peer.answered(41)).status, 200);
+});
+
+test('what a client sends before it has heard of a smaller window is taken (section 6.9.3)', async (t) => {
+    const origin = await rawOrigin(t);
+    const gateway = await startGateway(t, `listeners: [{address: "127.0.0.1:0", h2c: true, limits: {http2_stream_window: 16KiB}}]\n${through(origin)}`);
+    const peer = await Http2Peer.connect(t, gateway);
+
+    peer.acks = false;
+    peer.send(headers(1, POST), ...Array.from({ length: 4 }, (_, i) => data(1, Buffer.alloc(16000), { end: i === 3 })));
+    assert.equal((await peer.answered(1)).status, 200);
+});
+
+test('a smaller table must be begun with once it is acknowledged (section 4.3.1)', async (t) => {
+    const gateway = await startGateway(t, `listeners: [{address: "127.0.0.1:0", h2c: true, limits: {http2_header_table: 0B}}]\nroutes: [{name: all, respond: {body: hello}}]`);
+
+    for (const [fields, wanted] of [[GET, 'COMPRESSION_ERROR'], [[hpackInteger(0, 5, 0x20), ...GET], 200]]) {
+        const peer = await Http2Peer.connect(t, gateway);
+        assert.ok(await peer.lives());
+        peer.send(headers(1, fields, END));
+        assert.equal(wanted === 200 ? (await peer.answered(1)).status : await peer.error(), wanted);
+    }
+});
+
+test('nothing follows a RST_STREAM, nor answers it (sections 5.4.2 and 6.4)', async (t) => {
+    const gateway = await startGateway(t, `${PLAIN}\nroutes: [{name: all, respond: {body: hello}}]`);
+    const peer = await Http2Peer.connect(t, gateway, { first: settings([[4, 0]]) });
+
+    peer.send(headers(1, GET, END));
+    await peer.until(({ type }) => type === HEADERS);
+    const before = peer.frames.length;
+    peer.send(reset(1), windowUpdate(0, 1000), settings([[4, 65535]]));
+    assert.ok(await peer.lives());
+    assert.deepEqual(peer.frames.slice(before).filter(({ stream }) => stream === 1), []);
+});
+
+test('a body of a wrong length is not passed on as whole (section 8.1.1)', async (t) => {
+    const origin = await rawOrigin(t);
+    const gateway = await startGateway(t, `${PLAIN}\nlimits: {request_buffer: 0B}\n${through(origin)}`);
+    const peer = await Http2Peer.connect(t, gateway);
+
+    for (const [stream, body] of [[1, 'abc'], [3, 'abcdef']]) {
+        peer.send(headers(stream, [...POST, ['content-length', '5']]), data(stream, body, END));
+        assert.equal(await peer.error(stream), 'stream PROTOCOL_ERROR');
+    }
+    assert.ok(await peer.lives());
+    assert.equal(origin.requests.length, 0);
+});
+
+test('Host gives way to :authority (section 8.3.1)', async (t) => {
+    const origin = await rawOrigin(t);
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin)}`);
+    const peer = await Http2Peer.connect(t, gateway);
+
+    peer.send(headers(1, [...GET, ['host', 'a.test']], END));
+    assert.equal((await peer.answered(1)).status, 200);
+    assert.deepEqual(origin.requests.at(-1).fields.filter(([name]) => name.toLowerCase() === 'host').map(([, value]) => value), ['a.test']);
+});
+
+// Sections 4.3 and 6.10; the peer checks what comes between.
+test('a large head of an answer goes in frames that are allowed', async (t) => {
+    const large = Array.from({ length: 25 }, (_, i) => `X-${i}: ${'y'.repeat(1000)}\r\n`).join('');
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.request();
+        wire.send(`HTTP/1.1 200 OK\r\nContent-Length: 2\r\n${large}\r\nok`);
+    });
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin)}`);
+    const peer = await Http2Peer.connect(t, gateway);
+
+    peer.send(headers(1, GET, END));
+    assert.equal((await peer.answered(1)).body.toString(), 'ok');
+    assert.ok(peer.frames.some(({ type }) => type === CONTINUATION));
+});
+
+test('fields of an origin\'s connection do not reach a client (section 8.2.2)', async (t) => {
+    const hop = 'Connection: Upgrade, Keep-Alive, X-Hop\r\nUpgrade: h2c\r\nKeep-Alive: timeout=5\r\nProxy-Connection: x\r\nX-Hop: 1\r\n';
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.request();
+        wire.send(`HTTP/1.1 103 Early Hints\r\n${hop}Link: </a>\r\n\r\nHTTP/1.1 200 OK\r\n${hop}Content-Length: 2\r\n\r\nok`);
+    });
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin)}`);
+    const answer = await ask(await connectHttp2(t, gateway));
+
+    assert.equal(answer.body, 'ok');
+    for (const name of ['connection', 'upgrade', 'keep-alive', 'proxy-connection', 'x-hop']) {
+        assert.equal(answer.headers[name], undefined, name);
+    }
 });

@@ -9,7 +9,7 @@ import { httpOrigin } from './lib/origin.mjs';
 import { authority, certificateList } from './lib/tls.mjs';
 import { until, within } from './lib/wait.mjs';
 import { echoWebSockets, openWebSocketHttp2 } from './lib/websocket.mjs';
-import { Http2Peer, headers } from '../peers/http2_peer.mjs';
+import { Http2Peer, HEADERS, headers } from '../peers/http2_peer.mjs';
 
 const PLAIN = 'listeners: [{address: "127.0.0.1:0", h2c: true}]';
 
@@ -112,4 +112,17 @@ test('other protocols are 501, and malformed ones a stream error', async (t) => 
     peer.send(headers(3, [[':method', 'GET'], ...extended('websocket').slice(1)]));
     assert.equal(await peer.error(3), 'stream PROTOCOL_ERROR');
     assert.equal(origin.upgrades.length, 0);
+});
+
+test('a field section in a tunnel is an error of its stream (RFC 9113 section 8.5)', async (t) => {
+    const origin = await echoing(t);
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin)}`);
+    const peer = await Http2Peer.connect(t, gateway);
+    const connects = [[':method', 'CONNECT'], [':scheme', 'http'], [':path', '/'], [':authority', 'a'], [':protocol', 'websocket'], ['sec-websocket-version', '13']];
+
+    peer.send(headers(1, connects));
+    await peer.until(({ type, stream }) => type === HEADERS && stream === 1);
+    peer.send(headers(1, [['x', 'y']], { end: true }));
+    assert.equal(await peer.error(1), 'stream PROTOCOL_ERROR');
+    assert.ok(await peer.lives());
 });

@@ -10,6 +10,7 @@ import { http2Origin } from './lib/http2-origin.mjs';
 import { ask, connectHttp2, open } from './lib/http2.mjs';
 import { nginxOrigin } from './lib/nginx-origin.mjs';
 import { httpOrigin } from './lib/origin.mjs';
+import { connect } from './lib/raw-client.mjs';
 import { answerAll, rawOrigin } from './lib/raw-origin.mjs';
 import { authority } from './lib/tls.mjs';
 import { until } from './lib/wait.mjs';
@@ -328,4 +329,14 @@ test('probes ask over HTTP/1.1 where HTTP/2 is offered for requests', async (t) 
 test('a probe that no origin of HTTP/2 without TLS would understand is refused', async (t) => {
     const run = await runGateway(t, `${PLAIN}\n${through('127.0.0.1:1', { service: 'protocol: http2, health: {probe: {path: /health}}' })}`, { args: (file) => ['-t', '-c', file] });
     assert.match(run.stderr, /asks over HTTP\/1\.1/);
+});
+
+test('OPTIONS of * goes to an origin as :path (RFC 9113 section 8.3.1)', async (t) => {
+    const origin = await http2Origin(t);
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin, H2)}`);
+    const client = await connect(t, gateway);
+
+    client.send('OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n');
+    assert.equal((await client.answer()).status, 200);
+    assert.equal(origin.requests[0].headers[':path'], '*');
 });

@@ -11,7 +11,7 @@ import { rawHttp2Origin } from './lib/raw-http2-origin.mjs';
 import { patient, pause, until, within } from './lib/wait.mjs';
 import * as h2 from '../peers/http2_peer.mjs';
 
-const { data, frame, headers, literal, number32, ping, reset, settings, windowUpdate } = h2;
+const { data, frame, headers, hpackInteger, literal, number32, ping, reset, settings, windowUpdate } = h2;
 const PLAIN = 'listeners: [{address: "127.0.0.1:0", h2c: true}]\nworkers: 1';
 const H2 = { service: 'protocol: http2' };
 const OK = [[':status', '200']];
@@ -282,4 +282,115 @@ test('requests on a connection that answers no PING fail, those elsewhere go on'
     await assert.rejects(within('the end of a stream', stream.answer, patient(60_000)));
     assert.equal((await request(gateway)).body, 'ok');
     assert.equal(origin.wires.length, 2);
+});
+
+// What an origin sends, and the code that it hears: of the connection, or "stream" and its own.
+const unfinished = (id) => headers(id, OK, { endHeaders: false });
+const WRONG = {
+    '4.2 DATA that is too large': [(id) => [headers(id, OK), data(id, Buffer.alloc(16385))], 'FRAME_SIZE_ERROR'],
+    '4.3 a field block that cannot be read': [(id) => [frame(h2.HEADERS, h2.END_HEADERS, id, Buffer.from([0, 0]))], 'COMPRESSION_ERROR'],
+    '4.3 PING within a field block': [(id) => [unfinished(id), ping()], 'PROTOCOL_ERROR'],
+    '4.3 an unknown frame within a field block': [(id) => [unfinished(id), frame(0x42, 0, id)], 'PROTOCOL_ERROR'],
+    '5.1 DATA on an idle stream': [(id) => [data(id + 2, 'x')], 'PROTOCOL_ERROR'],
+    '5.1 RST_STREAM on an idle stream': [(id) => [reset(id + 2)], 'PROTOCOL_ERROR'],
+    '5.1 WINDOW_UPDATE on an idle stream': [(id) => [windowUpdate(id + 2, 1)], 'PROTOCOL_ERROR'],
+    '5.1.1 HEADERS on a stream of its own': [() => [headers(2, OK)], 'PROTOCOL_ERROR'],
+    '6.1 DATA on stream 0': [() => [data(0, 'x')], 'PROTOCOL_ERROR'],
+    '6.1 padding as long as the payload': [(id) => [headers(id, OK), frame(h2.DATA, h2.PADDED, id, Buffer.from([5, 0, 0, 0, 0]))], 'PROTOCOL_ERROR'],
+    '6.2 HEADERS on stream 0': [() => [headers(0, OK)], 'PROTOCOL_ERROR'],
+    '6.2 the padding of HEADERS': [(id) => [frame(h2.HEADERS, h2.END_HEADERS | h2.PADDED, id, Buffer.from([5, 0, 0, 0, 0]))], 'PROTOCOL_ERROR'],
+    '6.3 PRIORITY on stream 0': [() => [frame(h2.PRIORITY, 0, 0, Buffer.alloc(5))], 'PROTOCOL_ERROR'],
+    '6.4 RST_STREAM on stream 0': [() => [reset(0)], 'PROTOCOL_ERROR'],
+    '6.4 RST_STREAM of 3 bytes': [(id) => [frame(h2.RST_STREAM, 0, id, Buffer.alloc(3))], 'FRAME_SIZE_ERROR'],
+    '6.5 ACK with a payload': [() => [frame(h2.SETTINGS, h2.ACK, 0, Buffer.alloc(6))], 'FRAME_SIZE_ERROR'],
+    '6.5 SETTINGS on a stream': [(id) => [frame(h2.SETTINGS, 0, id)], 'PROTOCOL_ERROR'],
+    '6.5 SETTINGS of 5 bytes': [() => [frame(h2.SETTINGS, 0, 0, Buffer.alloc(5))], 'FRAME_SIZE_ERROR'],
+    '6.5.2 pushes allowed by a server': [() => [settings([[2, 1]])], 'PROTOCOL_ERROR'],
+    '6.5.2 SETTINGS_ENABLE_PUSH of 2': [() => [settings([[2, 2]])], 'PROTOCOL_ERROR'],
+    '6.5.2 SETTINGS_MAX_FRAME_SIZE of 16383': [() => [settings([[5, 16383]])], 'PROTOCOL_ERROR'],
+    '6.5.2 a window of 2^31': [() => [settings([[4, 2 ** 31]])], 'FLOW_CONTROL_ERROR'],
+    '6.7 PING on a stream': [(id) => [frame(h2.PING, 0, id, Buffer.alloc(8))], 'PROTOCOL_ERROR'],
+    '6.7 PING of 6 bytes': [() => [ping('123456')], 'FRAME_SIZE_ERROR'],
+    '6.8 GOAWAY on a stream': [(id) => [frame(h2.GOAWAY, 0, id, Buffer.alloc(8))], 'PROTOCOL_ERROR'],
+    '6.9 WINDOW_UPDATE of 0': [() => [windowUpdate(0, 0)], 'PROTOCOL_ERROR'],
+    '6.9 WINDOW_UPDATE of 3 bytes': [() => [frame(h2.WINDOW_UPDATE, 0, 0, Buffer.alloc(3))], 'FRAME_SIZE_ERROR'],
+    '6.9.1 a connection window above 2^31-1': [() => [windowUpdate(0, 2 ** 31 - 1)], 'FLOW_CONTROL_ERROR'],
+    '6.9.2 SETTINGS that overflow the window of a stream': [(id) => [windowUpdate(id, 2 ** 31 - 1 - 65535), settings([[4, 70_000]])], 'FLOW_CONTROL_ERROR'],
+    '6.10 CONTINUATION without HEADERS': [(id) => [frame(h2.CONTINUATION, h2.END_HEADERS, id, h2.block(OK))], 'PROTOCOL_ERROR'],
+    '8.1 HEADERS in the middle without END_STREAM': [(id) => [headers(id, OK), data(id, 'a'), headers(id, [['x', 'y']])], 'stream PROTOCOL_ERROR'],
+    '8.1.1 a :status of 101': [(id) => [headers(id, [[':status', '101']])], 'stream PROTOCOL_ERROR'],
+    '8.1.1 two lengths': [(id) => [headers(id, [...OK, ['content-length', '1'], ['content-length', '2']])], 'stream PROTOCOL_ERROR'],
+};
+
+for (const [what, [pieces, wanted]] of Object.entries(WRONG)) {
+    test(`an origin hears what is wrong: ${what}`, async (t) => {
+        let code;
+        const { gateway } = await through1(t, async (peer) => {
+            const id = await peer.request();
+            peer.send(...pieces(id));
+            code ??= await peer.error();
+        });
+        await post(gateway).catch(() => {}); // an answer may have begun
+        await until('its code', () => code);
+        assert.equal(code, wanted);
+    });
+}
+
+test('an origin whose first frame is not SETTINGS hears so (section 3.4)', async (t) => {
+    let code;
+    const { gateway } = await through1(t, async (peer) => {
+        code ??= await peer.error();
+    }, { first: ping() });
+    assert.equal((await post(gateway)).status, 502);
+    await until('its code', () => code);
+    assert.equal(code, 'PROTOCOL_ERROR');
+});
+
+test('SETTINGS of an origin are acknowledged, unknown frames and settings mean nothing (sections 3.4, 5.5, 6.5.2)', async (t) => {
+    const { origin, gateway } = await through1(t, async (peer) => {
+        assert.ok(await peer.until(({ type, flags }) => type === h2.SETTINGS && flags === h2.ACK));
+        peer.send(frame(0x42, 0, 0, Buffer.from('x')), settings([[0xf0f0, 7]]));
+        await answerAll(peer);
+    });
+    assert.equal((await post(gateway)).body, 'ok');
+    assert.equal((await post(gateway)).body, 'ok');
+    assert.equal(origin.wires.length, 1);
+});
+
+// Section 8.1: the client would not be told why.
+test('a whole answer survives the RST_STREAM that asks for no more of the upload', async (t) => {
+    const origin = await rawHttp2Origin(t, async (peer) => {
+        const { stream } = await peer.until(({ type }) => type === h2.HEADERS);
+        peer.send(headers(stream, [[':status', '413']]), data(stream, 'no', END), reset(stream, 0));
+    });
+    const gateway = await startGateway(t, `${PLAIN}\nlimits: {request_buffer: 0B}\n${through(origin, H2)}`);
+    const client = await connectHttp2(t, gateway);
+    const stream = client.request({ ':method': 'POST', ':path': '/', ':authority': 'a', 'content-length': '100000' });
+    stream.on('error', () => {});
+    stream.write(Buffer.alloc(100));
+    const status = await new Promise((resolve) => stream.on('response', (got) => resolve(got[':status'])));
+    let body = '';
+    for await (const piece of stream) {
+        body += piece;
+    }
+    assert.equal(status, 413);
+    assert.equal(body, 'no');
+});
+
+// Sections 5.1 and 10.5.1: what is not wanted any more enters the table all the same.
+test('the head of a stream that was given up updates the table of the compression', async (t) => {
+    let first;
+    const { gateway } = await through1(t, async (peer) => {
+        first = (await peer.until(({ type }) => type === h2.HEADERS)).stream;
+        await peer.until(({ type, stream }) => type === h2.RST_STREAM && stream === first);
+        peer.send(headers(first, [...OK, literal(['x-a', 'b'], 0x40)]));
+        const next = await peer.request();
+        peer.send(headers(next, [...OK, hpackInteger(62, 7, 0x80)], END));
+    });
+    const client = await connectHttp2(t, gateway);
+    const given = client.request({ ':path': '/', ':authority': 'a' });
+    given.on('error', () => {});
+    await until('it to be at the origin', () => first !== undefined);
+    given.close(8);
+    assert.equal((await ask(client)).headers['x-a'], 'b');
 });

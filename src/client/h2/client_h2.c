@@ -150,7 +150,7 @@ static void fail(struct client_h2 *h2, enum cut_cause why)
     h2->why = why;
     if (client_h2_be_silent(h2)) {
         transport_want(&h2->connection->transport, 0);
-        client_h2_arm(h2);
+        client_h2_wait_in_silence(h2);
     }
     client_h2_flush_later(h2);
 }

@@ -36,8 +36,7 @@ static const enum cut_cause causes[] = {
 /* Failures of a worker's connections that are told at once: a second's worth of a test suite. */
 #define FAILURES_AT_ONCE 32
 #define FAILURE_COUNTS_US 125000 /* for so long: eight a second are always told at once */
-#define SILENT_US 1000000
-#define SILENCED_MOST 256 /* each holds what its client sent, in the kernel */
+#define SILENCED_MOST 256        /* each holds what its client sent, in the kernel */
 
 /* A client that is cut comes back at once: connections that begin beside a flood are read in small
  * pieces too, until they have shown what they bring. Those that bring requests notice nothing. */
@@ -135,7 +134,7 @@ bool client_h2_be_silent(struct client_h2 *h2)
         return false;
     }
     context->h2.silenced++;
-    h2->silent_until = now_us + SILENT_US;
+    h2->silent_until = now_us + CLIENT_H2_SILENT_MS * UINT64_C(1000);
     return true;
 }
 

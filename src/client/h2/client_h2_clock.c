@@ -233,13 +233,17 @@ static void check_at_streams(struct client_h2 *h2)
     }
 }
 
-static void go_on_in_silence(struct client_h2 *h2)
+/* The timer may have been set to ring earlier, for something else. */
+void client_h2_wait_in_silence(struct client_h2 *h2)
 {
-    if (client_h2_now(h2) >= h2->silent_until) {
+    uint64_t now_us = client_h2_now(h2);
+
+    if (now_us >= h2->silent_until) {
         client_h2_break_silence(h2);
         client_h2_flush_later(h2);
     } else {
-        client_h2_arm(h2);
+        h2->ticks = true;
+        client_set_timer(h2->connection, (uint32_t)((h2->silent_until - now_us + 999) / 1000));
     }
 }
 
@@ -249,7 +253,7 @@ void client_h2_late(struct client_connection *connection)
 
     h2->ticks = false;
     if (h2->silent_until != 0) {
-        go_on_in_silence(h2);
+        client_h2_wait_in_silence(h2);
         return;
     }
     if (h2->left_us != 0 && client_h2_now(h2) - h2->left_us >= CLIENT_LEFT_MS * UINT64_C(1000)) {
@@ -279,8 +283,7 @@ void client_h2_late(struct client_connection *connection)
 void client_h2_arm(struct client_h2 *h2)
 {
     bool waits = h2->reading > 0 || h2->queued > 0 || h2->out.blocked || h2->section != NULL ||
-                 h2->step == CLIENT_H2_ANNOUNCED || h2->silent_until != 0 ||
-                 !list_is_empty(&h2->waiting);
+                 h2->step == CLIENT_H2_ANNOUNCED || !list_is_empty(&h2->waiting);
 
     if (waits && !h2->ticks && h2->connection->state == CLIENT_SERVES) {
         h2->ticks = true;

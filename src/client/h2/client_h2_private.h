@@ -307,6 +307,7 @@ void client_h2_note_read(struct client_h2 *h2, size_t count);
 /* DATA was written: the client may open windows for it. */
 void client_h2_earn_windows(struct client_h2 *h2);
 
+#define CLIENT_H2_SILENT_MS 500 /* programs that test a server wait for two seconds */
 /* It has failed. True: it is to say so later, as too many failed of late. */
 bool client_h2_be_silent(struct client_h2 *h2);
 /* Harmless when it was not silent. */
@@ -316,6 +317,7 @@ void client_h2_break_silence(struct client_h2 *h2);
 /* Starts looking from time to time, while there is something to look at. */
 void client_h2_arm(struct client_h2 *h2);
 void client_h2_late(struct client_connection *connection);
+void client_h2_wait_in_silence(struct client_h2 *h2);
 void client_h2_awaits_body(struct client_h2_stream *stream);
 /* Its client has ended its side: what it cannot want any more is given up, now or a moment later. */
 void client_h2_note_left(struct client_h2 *h2);

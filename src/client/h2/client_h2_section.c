@@ -421,6 +421,11 @@ static void on_trailers(struct client_h2_stream *stream, bool ends)
     if (stream->exchange == NULL || stream->body->kept != NULL) {
         return;
     }
+    if (stream->asks_tunnel) { /* RFC 9113 section 8.5 */
+        client_h2_stream_abandon(stream, OUTCOME_REQUEST_BROKE);
+        refuse_as_malformed(h2, stream->id, H2_FAULT_TUNNEL_FIELDS);
+        return;
+    }
     rows = (section->count + 1) * sizeof(struct http_header);
     bytes = sizeof(*trailers) + rows + h2_fields_room(section->rows, section->count);
     trailers = bytes <= TRAILERS_SHARE_BYTES || client_h2_may_hold(h2, bytes)

@@ -38,6 +38,7 @@
     ROW(EXPECT,           "expect",           "an expectation other than 100-continue") \
     ROW(TARGET_TOO_LONG,  "target_too_long",  ":path is too long") \
     ROW(PROTOCOL_UNKNOWN, "protocol_unknown", ":protocol names another protocol than websocket") \
+    ROW(TUNNEL_FIELDS,    "tunnel_fields",    "a field section in a tunnel") \
     ROW(HEAD_TOO_LARGE,   "head_too_large",   "the head is too large or has too many fields")
 /* clang-format on */
 

@@ -45,8 +45,10 @@ struct h2_session {
     size_t left;                  /* of the frame under way, or of the preface */
     int32_t prioritized;          /* the stream of a PRIORITY frame under way; 0: it is another */
     uint32_t depends;             /* what came of the stream that it shall depend on */
-    uint8_t head[HEAD_BYTES];     /* of a frame that has come in part */
+    size_t queued; /* frames to write, before the library took the last bytes of SETTINGS */
+    uint8_t head[HEAD_BYTES]; /* of a frame that has come in part */
     uint8_t head_length;
+    bool settles; /* the frame under way is SETTINGS */
     bool skips;   /* the section under way is not wanted */
     bool settled; /* an origin's SETTINGS have come */
     bool failed;
@@ -151,8 +153,20 @@ static int on_header(nghttp2_session *library, const nghttp2_frame *frame, const
     return 0;
 }
 
+/* Where they take a stream's window beyond 2^31-1, the connection is to end (RFC 9113 section 6.9.2). The
+ * library resets the stream only: beside the ACK it has queued another frame then. */
+static bool overflow_a_window(struct h2_session *session)
+{
+    return nghttp2_session_get_outbound_queue_size(library_of(session)) > session->queued + 1;
+}
+
 static void on_settings(struct h2_session *session, bool is_ack)
 {
+    if (!is_ack && overflow_a_window(session)) {
+        h2_session_end(session, H2_FLOW_CONTROL_ERROR);
+        session->failed = true;
+        return;
+    }
     if (session->events->to_origin && !is_ack && !session->settled) {
         session->settled = true;
         session->events->ready(session->owner);
@@ -227,8 +241,12 @@ static int on_stream_close(nghttp2_session *library, int32_t id, uint32_t code, 
 
 static bool take(struct h2_session *session, const char *at, size_t length)
 {
-    ssize_t taken = nghttp2_session_mem_recv(library_of(session), (const uint8_t *)at, length);
+    ssize_t taken;
 
+    if (session->settles) {
+        session->queued = nghttp2_session_get_outbound_queue_size(library_of(session));
+    }
+    taken = nghttp2_session_mem_recv(library_of(session), (const uint8_t *)at, length);
     /* The library says by a GOAWAY what is wrong with a frame; what it cannot go on from is told
      * here. */
     if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
@@ -263,6 +281,7 @@ static bool check_at(struct h2_session *session, const uint8_t head[HEAD_BYTES])
     const struct h2_frame frame = frame_of(head);
 
     session->left = frame.length;
+    session->settles = frame.type == H2_FRAME_SETTINGS && !frame.ack;
     session->prioritized =
         frame.type == H2_FRAME_PRIORITY && frame.length == PRIORITY_BYTES ? frame.stream : 0;
     /* Sections 6.3 and 8.4: no client may push, and no origin was asked to. */

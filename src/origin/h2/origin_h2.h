@@ -71,9 +71,10 @@ struct origin_h2_stream {
     struct origin_h2_kept *answer_trailers;
     struct origin_h2_websocket *websocket; /* NULL: the request is none */
     bool head_written;
-    bool sent;    /* the request's last frame was written */
-    bool ended;   /* the answer's last byte came */
-    bool refused; /* the origin says that it did not process it */
+    bool sent;      /* the request's last frame was written */
+    bool ended;     /* the answer's last byte came */
+    bool refused;   /* the origin says that it did not process it */
+    bool malformed; /* the answer: a stream error (RFC 9113 section 8.1.1) */
 };
 
 /* Fields, kept with their text. */

@@ -19,6 +19,7 @@ void origin_h2_refuse_answer(struct origin_h2_stream *stream, enum origin_failur
     struct origin_connection *connection = stream->connection;
 
     connection->request->fault = fault;
+    stream->malformed = failure == ORIGIN_FAILURE_MALFORMED;
     origin_connection_fail(connection, failure);
 }
 

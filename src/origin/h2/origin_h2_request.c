@@ -403,7 +403,7 @@ static void judge(struct origin_connection *connection, struct origin_request *r
 
 static enum h2_code code_of_end(const struct origin_h2_stream *stream)
 {
-    return stream->ended ? H2_NO_ERROR : H2_CANCEL;
+    return stream->malformed ? H2_PROTOCOL_ERROR : stream->ended ? H2_NO_ERROR : H2_CANCEL;
 }
 
 /* A WebSocket ends by END_STREAM (RFC 8441 section 5), behind what its client has sent. */

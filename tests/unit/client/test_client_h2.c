@@ -460,7 +460,7 @@ static void release_all(struct far_end clients[])
     }
 }
 
-static void are_told_a_second_later(struct fixture *fixture, const char *wrong, size_t length,
+static void are_told_a_moment_later(struct fixture *fixture, const char *wrong, size_t length,
                                     int code)
 {
     static struct far_end clients[COME_BACK];
@@ -472,14 +472,14 @@ static void are_told_a_second_later(struct fixture *fixture, const char *wrong, 
         assert_int_equal(clients[i].ended, i < AT_ONCE);
     }
     assert_int_equal(fixture->gateway.clients->h2.silenced, COME_BACK - AT_ONCE);
-    stage_pass(&fixture->gateway.stage, 1100);
-    stage_pass(&fixture->gateway.stage, 1100);
+    stage_pass(&fixture->gateway.stage, CLIENT_H2_SILENT_MS);
     for (unsigned i = AT_ONCE; i < COME_BACK; i++) {
         assert_int_equal(goaway_of(&clients[i]), code);
         assert_true(clients[i].ended);
     }
     assert_int_equal(fixture->gateway.clients->h2.silenced, 0);
-    err(fixture, &late, wrong, length); /* the flood is over */
+    stage_pass(&fixture->gateway.stage, 5000); /* the flood is over */
+    err(fixture, &late, wrong, length);
     assert_int_equal(goaway_of(&late), code);
     far_end_release(&late);
     release_all(clients);
@@ -487,12 +487,12 @@ static void are_told_a_second_later(struct fixture *fixture, const char *wrong, 
 
 static void many_that_fail_are_told_later(void **state)
 {
-    are_told_a_second_later(*state, WRONG, sizeof(WRONG) - 1, H2_PROTOCOL_ERROR);
+    are_told_a_moment_later(*state, WRONG, sizeof(WRONG) - 1, H2_PROTOCOL_ERROR);
 }
 
 static void many_that_the_library_fails_are_told_later(void **state)
 {
-    are_told_a_second_later(*state, WRONG_WINDOW, sizeof(WRONG_WINDOW) - 1, H2_FLOW_CONTROL_ERROR);
+    are_told_a_moment_later(*state, WRONG_WINDOW, sizeof(WRONG_WINDOW) - 1, H2_FLOW_CONTROL_ERROR);
 }
 
 /* What it had asked for is given up at once: others need the places at the origin. */
@@ -512,8 +512,7 @@ static void a_silent_one_keeps_no_place(void **state)
     say(fixture, WRONG, sizeof(WRONG) - 1);
     far_end_await_end(&fixture->origin.ends[0]);
     assert_int_equal(goaway_of(&fixture->client), -1);
-    stage_pass(&fixture->gateway.stage, 1100);
-    stage_pass(&fixture->gateway.stage, 1100);
+    stage_pass(&fixture->gateway.stage, CLIENT_H2_SILENT_MS);
     assert_int_equal(goaway_of(&fixture->client), H2_PROTOCOL_ERROR);
     release_all(clients);
 }
@@ -526,8 +525,7 @@ static void a_silent_one_may_leave(void **state)
 
     assert_int_equal(err_often(fixture, clients, WRONG, sizeof(WRONG) - 1), AT_ONCE);
     release_all(clients);
-    stage_pass(&fixture->gateway.stage, 1100);
-    stage_pass(&fixture->gateway.stage, 1100);
+    stage_pass(&fixture->gateway.stage, CLIENT_H2_SILENT_MS);
     assert_int_equal(fixture->gateway.clients->h2.silenced, 0);
     assert_int_equal(client_context_count(fixture->gateway.clients), 1); /* the fixture's own */
 }
