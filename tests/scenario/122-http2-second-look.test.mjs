@@ -8,7 +8,7 @@ import { ask, connectHttp2 } from './lib/http2.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
 import { authority, certificateList } from './lib/tls.mjs';
 import { until } from './lib/wait.mjs';
-import { Http2Peer, GET, POST, data, frame, headers, hpackInteger, literal, settings, windowUpdate, reset, CONTINUATION, DATA, HEADERS, END_STREAM, END_HEADERS, block } from '../peers/http2_peer.mjs';
+import { Http2Peer, GET, POST, data, frame, headers, hpackInteger, literal, settings, windowUpdate, reset, ping, ACK, CONTINUATION, DATA, GOAWAY, HEADERS, PING, END_STREAM, END_HEADERS, block } from '../peers/http2_peer.mjs';
 
 const PLAIN = 'listeners: [{address: "127.0.0.1:0", h2c: true}]';
 const END = { end: true };
@@ -284,4 +284,23 @@ test('fields of an origin\'s connection do not reach a client (section 8.2.2)', 
     for (const name of ['connection', 'upgrade', 'keep-alive', 'proxy-connection', 'x-hop']) {
         assert.equal(answer.headers[name], undefined, name);
     }
+});
+
+// RFC 9113 section 6.8; the peer checks that the last stream never rises.
+test('streams above the last of a GOAWAY still update the table of the compression', async (t) => {
+    const origin = await rawOrigin(t);
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin)}`);
+    const peer = await Http2Peer.connect(t, gateway);
+
+    peer.send(headers(1, POST));
+    assert.ok(await peer.lives());
+    gateway.signal('SIGTERM');
+    const asks = await peer.until(({ type, flags }) => type === PING && flags === 0);
+    peer.send(ping(asks.payload, ACK));
+    const { payload } = await peer.until(({ type, payload: last }) => type === GOAWAY && last.readUInt32BE(0) < 2 ** 31 - 1);
+    assert.equal(payload.readUInt32BE(0), 1);
+    peer.send(headers(3, [...POST, literal(['x-a', 'b'], 0x40)]), data(3, 'x'), data(3, 'x', END));
+    peer.send(data(1, 'x'), headers(1, [hpackInteger(62, 7, 0x80)], END));
+    assert.equal((await peer.answered(1)).status, 200);
+    assert.deepEqual(peer.frames.filter(({ type, stream }) => stream === 3 && type === HEADERS), []);
 });

@@ -268,3 +268,17 @@ test('a key that is too long is told to the client', async (t) => {
     assert.match(answer.body.toString(), /Sec-WebSocket-Key/);
     assert.equal(origin.requests.length, 0);
 });
+
+test('a field section of the origin in a tunnel is an error of its stream (RFC 9113 section 8.5)', async (t) => {
+    const origin = await rawHttp2Origin(t, () => {}, { first: settings([[8, 1]]) });
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin, { service: HTTP2 })}`);
+    const opening = openWebSocket(t, gateway);
+    const peer = await until('a connection', () => origin.peers[0]);
+    const { stream } = await peer.until(({ type }) => type === HEADERS);
+
+    peer.send(headers(stream, [[':status', '200']]));
+    const socket = await opening;
+    peer.send(headers(stream, [['x', 'y']], { end: true }));
+    assert.equal(await peer.error(stream), 'stream PROTOCOL_ERROR');
+    await until('the end of the tunnel', () => socket.wire.ended);
+});

@@ -7,6 +7,7 @@ import { request } from './lib/client.mjs';
 import { through } from './lib/configs.mjs';
 import { startGateway } from './lib/gateway.mjs';
 import { ask, connectHttp2, open } from './lib/http2.mjs';
+import { connect } from './lib/raw-client.mjs';
 import { rawHttp2Origin } from './lib/raw-http2-origin.mjs';
 import { patient, pause, until, within } from './lib/wait.mjs';
 import * as h2 from '../peers/http2_peer.mjs';
@@ -393,4 +394,35 @@ test('the head of a stream that was given up updates the table of the compressio
     await until('it to be at the origin', () => first !== undefined);
     given.close(8);
     assert.equal((await ask(client)).headers['x-a'], 'b');
+});
+
+test('DATA behind the end of an answer, while the upload goes on, is an error (section 5.1)', async (t) => {
+    let code;
+    const origin = await rawHttp2Origin(t, async (peer) => {
+        const { stream } = await peer.until(({ type }) => type === h2.HEADERS);
+        peer.send(headers(stream, OK), data(stream, 'x', END), data(stream, 'y'));
+        code ??= await peer.error();
+    });
+    const gateway = await startGateway(t, `${PLAIN}\nlimits: {request_buffer: 0B}\n${through(origin, H2)}`);
+    const client = await connect(t, gateway);
+
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n');
+    client.send(Buffer.alloc(1000));
+    await until('its code', () => code);
+    assert.match(code, /STREAM_CLOSED$/);
+});
+
+// Section 8.3.1. Of :method GET, :scheme http and :path / the table has all; an authority would stand among them.
+test('an origin gets no :authority that the client did not name', async (t) => {
+    let block;
+    const { gateway } = await through1(t, async (peer) => {
+        const { stream, payload } = await peer.until(({ type }) => type === h2.HEADERS);
+        block = payload;
+        peer.send(ok(stream));
+    });
+    const client = await connect(t, gateway);
+
+    client.send('GET / HTTP/1.0\r\n\r\n');
+    assert.equal((await client.answer()).status, 200);
+    assert.deepEqual([...block.subarray(0, 3)].sort(), [0x82, 0x84, 0x86]);
 });

@@ -410,8 +410,9 @@ static enum h2_code code_of_end(const struct origin_h2_stream *stream)
 static bool ends_in_order(const struct origin_connection *connection,
                           const struct origin_h2_stream *stream)
 {
-    return stream->websocket != NULL && stream->h2 != NULL && !stream->h2->over &&
-           stream->id != 0 && (stream->ended || connection->state == ORIGIN_CONNECTION_TUNNELS);
+    return stream->websocket != NULL && !stream->malformed && stream->h2 != NULL &&
+           !stream->h2->over && stream->id != 0 &&
+           (stream->ended || connection->state == ORIGIN_CONNECTION_TUNNELS);
 }
 
 /* What waits in streams whose clients have left. */
