@@ -8,6 +8,9 @@
 # default. Builds copies of the sources; the checkout stays as it
 # was. An hour on two cores; the seed is told first.
 set -euo pipefail
+case ${1:-}${2:-} in
+*[!0-9]*) echo "usage: oracle.sh [REQUESTS [SEED]]" >&2; exit 2 ;;
+esac
 requests=${1:-2000000}
 seed=${2:-$RANDOM}
 cd "$(dirname "$0")/.."
