@@ -187,6 +187,21 @@ for (const [what, bad, limits] of [
     });
 }
 
+test('the head of a stream that is refused updates the table of the compression', async (t) => {
+    const origin = await rawOrigin(t);
+    const gateway = await startGateway(t, `listeners: [{address: "127.0.0.1:0", h2c: true, limits: {http2_streams: 1}}]\n${through(origin)}`);
+    const peer = await Http2Peer.connect(t, gateway);
+
+    peer.acks = false; // so that one more is refused, and no error of the connection
+    peer.send(headers(1, POST), headers(3, [...GET, literal(['x-a', 'b'], 0x40)], END));
+    assert.equal(await peer.error(3), 'stream REFUSED_STREAM');
+    peer.send(data(1, 'x', END));
+    assert.equal((await peer.answered(1)).status, 200);
+    peer.send(headers(5, [...GET, hpackInteger(62, 7, 0x80)], END));
+    assert.equal((await peer.answered(5)).status, 200);
+    assert.equal(origin.requests.at(-1).get('x-a'), 'b');
+});
+
 test('DATA of streams that failed takes of the window, and gives it back (section 6.9)', async (t) => {
     const origin = await rawOrigin(t);
     const gateway = await startGateway(t, `${PLAIN}\n${through(origin)}`);

@@ -283,3 +283,14 @@ test('an expired certificate is served beside the others, loudly', async (t) => 
 
     assert.match(await gateway.reload(yaml(', expired: refuse')), /reload failed/);
 });
+
+// RFC 9113 section 9.2.1. "R" asks for a renegotiation.
+test('a renegotiation is refused', async (t) => {
+    const ca = await authority(t);
+    const own = await ca.issue({ names: ['a.example', 'IP:127.0.0.1'] });
+    const gateway = await startGateway(t, `listeners: [{address: "127.0.0.1:0", tls: {certificates: ${certificateList(own)}}}]\nroutes: [{name: all, respond: {body: hello}}]`);
+    const { stdout, stderr } = await openssl(['s_client', '-connect', `127.0.0.1:${gateway.port}`, '-tls1_2', '-alpn', 'h2', '-CAfile', ca.cert], { input: 'R\n', fails: true });
+
+    assert.match(stdout + stderr, /RENEGOTIATING/);
+    assert.match(stdout + stderr, /no renegotiation/);
+});

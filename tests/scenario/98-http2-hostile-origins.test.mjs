@@ -426,3 +426,18 @@ test('an origin gets no :authority that the client did not name', async (t) => {
     assert.equal((await client.answer()).status, 200);
     assert.deepEqual([...block.subarray(0, 3)].sort(), [0x82, 0x84, 0x86]);
 });
+
+test('the head of an answer that is too large updates the table of the compression (section 10.5.1)', async (t) => {
+    const { origin, gateway } = await through1(t, async (peer) => {
+        const large = await peer.request();
+        peer.send(headers(large, [...OK, literal(['x-a', 'b'], 0x40)], { endHeaders: false }));
+        for (let i = 0; i < 3; i++) {
+            peer.send(frame(h2.CONTINUATION, i === 2 ? h2.END_HEADERS : 0, large, literal([`x-${i}`, 'y'.repeat(14_000)])));
+        }
+        const next = await peer.request();
+        peer.send(headers(next, [...OK, hpackInteger(62, 7, 0x80)], END));
+    });
+    assert.equal((await post(gateway)).status, 502);
+    assert.equal((await post(gateway)).headers['x-a'], 'b');
+    assert.equal(origin.wires.length, 1);
+});
