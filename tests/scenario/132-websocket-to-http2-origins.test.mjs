@@ -207,23 +207,29 @@ test('other protocols are asked for without their upgrade', async (t) => {
     assert.equal(origin.requests[0].headers[':method'], 'GET');
 });
 
-// An upload has taken the whole window of the origin's connection. Then the client of a WebSocket beside
-// it sends 20,000 bytes, and leaves.
-async function leftBesideAnUpload(t) {
-    const origin = await rawHttp2Origin(t, () => {}, { first: settings([[8, 1], [4, 1 << 24]]) });
+// An open tunnel, whose origin sends what the test says.
+async function tunnelByHand(t, first) {
+    const origin = await rawHttp2Origin(t, () => {}, { first });
     const gateway = await startGateway(t, `${PLAIN}\n${through(origin, { service: HTTP2 })}`);
     const opening = openWebSocket(t, gateway);
     const peer = await until('a connection', () => origin.peers[0]);
     const { stream } = await peer.until(({ type }) => type === HEADERS);
+
     peer.send(headers(stream, [[':status', '200']]));
-    const socket = await opening;
+    return { gateway, peer, stream, socket: await opening };
+}
+
+// An upload has taken the whole window of the origin's connection. Then the client of a WebSocket beside
+// it sends 20,000 bytes, and leaves.
+async function leftBesideAnUpload(t) {
+    const { gateway, peer, stream, socket } = await tunnelByHand(t, settings([[8, 1], [4, 1 << 24]]));
     const upload = await connect(t, gateway);
     let left = 65_535;
 
     upload.send(head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 100000'));
     upload.send(Buffer.alloc(100_000));
     await peer.until(({ type, payload }) => type === DATA && (left -= payload.length) === 0);
-        socket.wire.send(Buffer.alloc(20_000));
+    socket.wire.send(Buffer.alloc(20_000));
     socket.wire.end();
     await within('the tunnel to be closed', gateway.logged(1));
     return { peer, stream, upload };
@@ -270,14 +276,8 @@ test('a key that is too long is told to the client', async (t) => {
 });
 
 test('a field section of the origin in a tunnel is an error of its stream (RFC 9113 section 8.5)', async (t) => {
-    const origin = await rawHttp2Origin(t, () => {}, { first: settings([[8, 1]]) });
-    const gateway = await startGateway(t, `${PLAIN}\n${through(origin, { service: HTTP2 })}`);
-    const opening = openWebSocket(t, gateway);
-    const peer = await until('a connection', () => origin.peers[0]);
-    const { stream } = await peer.until(({ type }) => type === HEADERS);
+    const { peer, stream, socket } = await tunnelByHand(t, settings([[8, 1]]));
 
-    peer.send(headers(stream, [[':status', '200']]));
-    const socket = await opening;
     peer.send(headers(stream, [['x', 'y']], { end: true }));
     assert.equal(await peer.error(stream), 'stream PROTOCOL_ERROR');
     await until('the end of the tunnel', () => socket.wire.ended);
