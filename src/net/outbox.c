@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#define QUEUED_VECTORS 8
+#define QUEUED_VECTORS 17 /* 64 KiB in small buffers: what one write over TLS takes */
 #define FRAME_PIECES 3
 
 char *outbox_room(struct outbox *outbox, struct buffer_pool *pool, size_t least, size_t *room)

@@ -11,9 +11,9 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/* As recv and send with no flags; a send to a socket that is closed raises no signal. */
+/* As recv and sendmsg with no flags; a send to a socket that is closed raises no signal. */
 ssize_t socket_receive(int fd, void *into, size_t room);
-ssize_t socket_send(int fd, const struct iovec *piece);
+ssize_t socket_send(int fd, const struct iovec *pieces, int count);
 
 /* Bytes that were sent and not acknowledged; 0 where that is unknown. */
 size_t socket_unacknowledged(int fd);

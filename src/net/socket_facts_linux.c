@@ -22,16 +22,21 @@ enum { STATE_ESTABLISHED = 1, STATE_SYN_RECV = 3, STATE_CLOSE = 7 };
 /* The first byte to be acknowledged was the SYN, which is none of the stream's. */
 #define SYN_BYTES 1
 
-/* recv and send of the C library are points at which a thread may be cancelled, which takes two
- * atomic operations around each call. Nothing cancels our threads. */
+/* recv, send and sendmsg of the C library are points at which a thread may be cancelled, which takes
+ * two atomic operations around each call. Nothing cancels our threads. */
 ssize_t socket_receive(int fd, void *into, size_t room)
 {
     return syscall(SYS_recvfrom, fd, into, room, 0, NULL, NULL);
 }
 
-ssize_t socket_send(int fd, const struct iovec *piece)
+ssize_t socket_send(int fd, const struct iovec *pieces, int count)
 {
-    return syscall(SYS_sendto, fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL, NULL, 0);
+    const struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
+
+    if (count == 1) {
+        return syscall(SYS_sendto, fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL, NULL, 0);
+    }
+    return syscall(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
 }
 
 size_t socket_unacknowledged(int fd)

@@ -12,9 +12,11 @@ ssize_t socket_receive(int fd, void *into, size_t room)
     return recv(fd, into, room, 0);
 }
 
-ssize_t socket_send(int fd, const struct iovec *piece)
+ssize_t socket_send(int fd, const struct iovec *pieces, int count)
 {
-    return send(fd, piece->iov_base, piece->iov_len, MSG_NOSIGNAL);
+    const struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
+
+    return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 
 size_t socket_unacknowledged(int fd)

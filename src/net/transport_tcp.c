@@ -7,13 +7,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static ssize_t send_many(int fd, const struct iovec *pieces, int count)
-{
-    struct msghdr message = {.msg_iov = (struct iovec *)pieces, .msg_iovlen = (size_t)count};
-
-    return sendmsg(fd, &message, MSG_NOSIGNAL);
-}
-
 static ssize_t tcp_read(struct transport *transport, void *into, size_t room)
 {
     ssize_t count;
@@ -29,8 +22,7 @@ static ssize_t tcp_write(struct transport *transport, const struct iovec *from, 
     ssize_t written;
 
     do {
-        written =
-            count == 1 ? socket_send(transport->fd, from) : send_many(transport->fd, from, count);
+        written = socket_send(transport->fd, from, count);
     } while (written < 0 && errno == EINTR);
     return written;
 }

@@ -5,6 +5,8 @@
  * Called by the library, and by transport_tls.c, which says when what is staged leaves. */
 #include "tls/tls_private.h"
 
+#include "net/socket_facts.h"
+
 #include <openssl/bio.h>
 
 #include <errno.h>
@@ -123,7 +125,7 @@ static ssize_t receive(BIO *bio, struct tls_socket *socket, char *into, size_t r
     ssize_t count;
 
     do {
-        count = recv(socket->fd, into, room, 0);
+        count = socket_receive(socket->fd, into, room);
     } while (count < 0 && errno == EINTR);
     if (count < 0 && errno == EAGAIN) {
         BIO_set_retry_read(bio);
@@ -224,15 +226,14 @@ static size_t send_both(struct tls_socket *socket, size_t staged)
     struct iovec both[] = {{socket->unsent, socket->unsent_length},
                            {socket->tls_context->stage, staged}};
     const int first = socket->unsent_length == 0;
-    const struct msghdr message = {.msg_iov = both + first,
-                                   .msg_iovlen = (size_t)(2 - first - (staged == 0))};
+    const int pieces = 2 - first - (staged == 0);
     ssize_t count;
 
-    if (message.msg_iovlen == 0 || socket->broken != 0) {
+    if (pieces == 0 || socket->broken != 0) {
         return 0;
     }
     do {
-        count = sendmsg(socket->fd, &message, MSG_NOSIGNAL);
+        count = socket_send(socket->fd, both + first, pieces);
     } while (count < 0 && errno == EINTR);
     if (count < 0 && errno != EAGAIN) {
         socket->broken = errno;

@@ -424,21 +424,6 @@ static void end_failed(struct client_h2 *h2)
     client_linger(connection);
 }
 
-/* While it is silent, its streams must not keep places at origins. */
-static void give_up_exchanges(struct client_h2 *h2)
-{
-    enum outcome_end end = note_failure(h2);
-    struct link *link = h2->streams.next;
-
-    while (client_h2_stands(h2) && link != &h2->streams) {
-        struct client_h2_stream *stream = CONTAINER_OF(link, struct client_h2_stream, link);
-
-        link = link->next;
-        client_h2_stream_abandon(stream, end);
-        client_h2_stream_reset(stream, H2_CANCEL);
-    }
-}
-
 /* true: it does not stand any more. */
 static bool end_if_over(struct client_h2 *h2)
 {
@@ -517,7 +502,8 @@ static void flush_now(void *owner)
     if (h2->silent_until == 0) {
         settle(h2);
     } else {
-        give_up_exchanges(h2);
+        /* Its streams must not keep places at origins meanwhile. */
+        client_h2_give_up(h2, note_failure(h2), NULL);
     }
 }
 

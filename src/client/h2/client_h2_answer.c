@@ -8,7 +8,9 @@
 #include "base/text.h"
 #include "http/h2/h2_field.h"
 
-#define OUT_FULL_BYTES (64 * 1024) /* of frames that wait for the transport: no more are made */
+/* Of frames that wait for the transport: no more are made. With one frame more, of 16 KiB, all of it
+ * leaves in one write over TLS: what a write leaves behind has to wait for the next turn. */
+#define OUT_FULL_BYTES (48 * 1024)
 #define STREAM_ROOM_BYTES (32 * 1024)
 #define ANSWERS_SHARE 8               /* of limits.connection_buffer */
 #define SMALL_BYTES STREAM_ROOM_BYTES /* an answer up to this leaves the origin at once */

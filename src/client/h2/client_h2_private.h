@@ -321,5 +321,8 @@ void client_h2_wait_in_silence(struct client_h2 *h2);
 void client_h2_awaits_body(struct client_h2_stream *stream);
 /* Its client has ended its side: what it cannot want any more is given up, now or a moment later. */
 void client_h2_note_left(struct client_h2 *h2);
+/* The exchanges of those streams (NULL: of all) end so, and the streams with CANCEL. */
+void client_h2_give_up(struct client_h2 *h2, enum outcome_end end,
+                       bool (*which)(const struct client_h2_stream *stream));
 
 #endif

@@ -349,14 +349,15 @@ void limits_note_answer(const struct origin_request *request, uint64_t asked_us)
 bool limits_take_request(struct origin_request *request)
 {
     const struct service_limits_settings *limits;
+    uint32_t most;
 
     if (request->service == NULL || (request->slots & SLOTS_OF_REQUEST) != 0) {
         return true;
     }
     limits = limits_of(request);
-    if (limits_most_at_origin(request, request->origin) != 0) {
-        if (!limits_take(request, &request->origin->entry->requests,
-                         limits_most_at_origin(request, request->origin))) {
+    most = limits_most_at_origin(request, request->origin);
+    if (most != 0) {
+        if (!limits_take(request, &request->origin->entry->requests, most)) {
             return false;
         }
         request->slots |= SLOT_OF_ORIGIN;

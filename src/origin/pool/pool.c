@@ -470,9 +470,10 @@ static bool finds_no_place(const struct origin_request *request)
     }
     other = lines_lowest(origin, request, limits_service_line_is_full(request));
     other = other != NULL ? other : lines_greediest(origin, request);
-    if (other != NULL) {
-        fail_waiting(other, ORIGIN_FAILURE_LINE_FULL);
+    if (other == NULL) {
+        return true;
     }
+    fail_waiting(other, ORIGIN_FAILURE_LINE_FULL);
     return limits_line_is_full(request, origin);
 }
 

@@ -189,6 +189,27 @@ static void what_may_not_stop_half_way_is_copied(void **state)
     assert_int_equal(buffer_pool_lent(fixture->pool), 0);
 }
 
+/* What waited stands in small buffers, and is no reason to wait once more. */
+static void what_waited_leaves_in_one_write(void **state)
+{
+    enum { WAITED = 64 * 1024 };
+    struct fixture *fixture = *state;
+    const int much = 1024 * 1024;
+    size_t at = 0;
+
+    setsockopt(fixture->transport.fd, SOL_SOCKET, SO_SNDBUF, &much, sizeof(much));
+    fixture->outbox.blocked = true;
+    for (size_t i = 0; i < WAITED; i += 1024) {
+        assert_true(
+            outbox_add(&fixture->outbox, fixture->pool, (struct bytes){fixture->stream + i, 1024}));
+    }
+    outbox_ready(&fixture->outbox, fixture->pool, &fixture->transport);
+    assert_true(outbox_is_empty(&fixture->outbox));
+    assert_false(fixture->outbox.blocked);
+    expect_stream(fixture, &at);
+    assert_int_equal(at, WAITED);
+}
+
 /* Of the data the transport does not take nothing is copied, but while it is blocked. What goes on
  * with a frame may be any part of its rest: `most` bytes at a time. */
 static void send_frames(struct fixture *fixture, size_t most)
@@ -368,6 +389,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(room_is_as_large_as_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_not_taken_is_reported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_may_not_stop_half_way_is_copied, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_waited_leaves_in_one_write, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_call_gives_the_kernel_more_than_a_turn_may_take, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(frames_come_whole_though_their_data_is_held_once, set_up,
