@@ -8,9 +8,6 @@
 #include "base/text.h"
 #include "http/h2/h2_field.h"
 
-/* Of frames that wait for the transport: no more are made. With one frame more, of 16 KiB, all of it
- * leaves in one write over TLS: what a write leaves behind has to wait for the next turn. */
-#define OUT_FULL_BYTES (48 * 1024)
 #define STREAM_ROOM_BYTES (32 * 1024)
 #define ANSWERS_SHARE 8               /* of limits.connection_buffer */
 #define SMALL_BYTES STREAM_ROOM_BYTES /* an answer up to this leaves the origin at once */
@@ -401,7 +398,7 @@ enum h2_pull client_h2_on_pull(void *owner, void *of, size_t most, size_t *lengt
     const struct client_h2_answer *answer = stream->answer;
     size_t there = answer->out.length + answer->direct.length;
 
-    if (h2->out.queue.length >= OUT_FULL_BYTES) {
+    if (h2->out.queue.length >= H2_OUT_FULL_BYTES) {
         h2->paused = true;
         return H2_PULL_PAUSE;
     }

@@ -59,6 +59,11 @@ enum h2_pull {
     H2_PULL_PAUSE,   /* no room to write to: the session is pumped again later */
 };
 
+/* Bytes of frames that wait for the transport: an owner pauses once there are so many. With one more
+ * frame, of 16 KiB, all of it leaves in one write over TLS: what a write leaves behind waits for the
+ * next turn. */
+#define H2_OUT_FULL_BYTES (48 * 1024)
+
 /* `stream` is what h2_session_own or h2_session_request was given, until its `closed`; else NULL. */
 struct h2_session_events {
     bool to_origin;

@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 
-#define OUT_FULL_BYTES (64 * 1024) /* of frames that wait for the transport: no more are made */
 #define STREAM_ROOM_BYTES (32 * 1024)
 #define FIELDS_BESIDES \
     6 /* four pseudo fields, content-length, te; of a WebSocket :protocol, no length */
@@ -272,7 +271,7 @@ enum h2_pull origin_h2_on_pull(void *owner, void *of, size_t most, size_t *lengt
     if (stream->connection == NULL && stream->left_us == 0) {
         return H2_PULL_WAIT; /* its reset is queued */
     }
-    if (h2->connection->out.queue.length >= OUT_FULL_BYTES) {
+    if (h2->connection->out.queue.length >= H2_OUT_FULL_BYTES) {
         h2->paused = true;
         return H2_PULL_PAUSE;
     }
