@@ -198,16 +198,20 @@ static void abandon_streams(struct client_h2 *h2, enum outcome_end end)
     }
 }
 
-/* What can be said is: a client that does not hear it finds a closed connection. */
+/* What can be said is: a client that does not hear it finds a closed connection. A silent one's GOAWAY
+ * may be in `out` already. */
 static void say_last(struct client_h2 *h2)
 {
-    if (!h2->inside && !h2->out.blocked && !h2->out.broken && !h2_session_is_over(h2->session)) {
+    if (h2->inside || h2->out.blocked || h2->out.broken) {
+        return;
+    }
+    if (!h2_session_is_over(h2->session)) {
         h2_session_end(h2->session, H2_NO_ERROR);
         h2->inside = true;
         h2_session_pump(h2->session);
         h2->inside = false;
-        outbox_flush(&h2->out, client_h2_buffers(h2), &h2->connection->transport);
     }
+    outbox_flush(&h2->out, client_h2_buffers(h2), &h2->connection->transport);
 }
 
 static void end(struct client_connection *connection, enum outcome_end end)

@@ -530,6 +530,33 @@ static void a_silent_one_may_leave(void **state)
     assert_int_equal(client_context_count(fixture->gateway.clients), 1); /* the fixture's own */
 }
 
+static void a_stop_tells_the_silent(struct fixture *fixture, const char *wrong, size_t length,
+                                    int code)
+{
+    static struct far_end clients[COME_BACK];
+
+    for (unsigned i = 0; i < COME_BACK; i++) {
+        err(fixture, &clients[i], wrong, length);
+    }
+    assert_int_equal(goaway_of(&clients[COME_BACK - 1]), -1);
+    client_context_close_all(fixture->gateway.clients);
+    stage_settle(&fixture->gateway.stage);
+    for (unsigned i = AT_ONCE; i < COME_BACK; i++) {
+        assert_int_equal(goaway_of(&clients[i]), code);
+    }
+    release_all(clients);
+}
+
+static void a_stop_tells_those_that_fail(void **state)
+{
+    a_stop_tells_the_silent(*state, WRONG, sizeof(WRONG) - 1, H2_PROTOCOL_ERROR);
+}
+
+static void a_stop_tells_those_that_the_library_fails(void **state)
+{
+    a_stop_tells_the_silent(*state, WRONG_WINDOW, sizeof(WRONG_WINDOW) - 1, H2_FLOW_CONTROL_ERROR);
+}
+
 #define TEST(name, set_up) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -544,6 +571,8 @@ int main(void)
         TEST(many_that_the_library_fails_are_told_later, set_up),
         TEST(a_silent_one_keeps_no_place, set_up),
         TEST(a_silent_one_may_leave, set_up),
+        TEST(a_stop_tells_those_that_fail, set_up),
+        TEST(a_stop_tells_those_that_the_library_fails, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
