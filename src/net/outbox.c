@@ -6,7 +6,8 @@
 
 #include <errno.h>
 
-#define QUEUED_VECTORS 17 /* 64 KiB in small buffers: what one write over TLS takes */
+/* What one write takes, in small buffers, the first and the last of which are not full. */
+#define QUEUED_VECTORS (TRANSPORT_WRITE_LEAST / (BUFFER_SMALL_BYTES - sizeof(struct buffer)) + 2)
 #define FRAME_PIECES 3
 
 char *outbox_room(struct outbox *outbox, struct buffer_pool *pool, size_t least, size_t *room)

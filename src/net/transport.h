@@ -20,6 +20,10 @@ struct transport;
 /* What errno says where the other side sent much that brought no data: it is to be cut. */
 #define TRANSPORT_FLOODED EBADMSG
 
+/* Bytes that one write takes where the socket has room for them; over TLS hardly more. What it leaves
+ * behind waits for the next turn. */
+#define TRANSPORT_WRITE_LEAST (64 * 1024)
+
 struct transport_ops {
     struct bytes scheme; /* "http" or "https" */
     bool plain;          /* what is written goes to the socket as it is */

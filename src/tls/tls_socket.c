@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #define UNSENT_MOST (256 * 1024) /* more is a client that asks and does not read */
 

@@ -24,7 +24,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define WRITE_MOST (4 * TLS_RECORD_MOST) /* of one call */
 /* A full buffer in records of 1 kB each. To read a key update takes 5 us, so a call 300 us. */
 #define RECORDS_A_CALL 64
 /* A handshake takes less than ten, unless the peer cuts its messages into pieces. */
@@ -239,7 +238,7 @@ static struct bytes next_record(struct tls_context *tls_context, const struct io
 /* false: the library failed. */
 static bool encrypt(struct tls *tls, const struct iovec *from, int count, size_t *taken)
 {
-    while (*taken < WRITE_MOST) {
+    while (*taken < TRANSPORT_WRITE_LEAST) {
         struct bytes record = next_record(tls->socket.tls_context, from, count, *taken);
         size_t written = 0;
 

@@ -507,7 +507,7 @@ static void flush_now(void *owner)
         settle(h2);
     } else {
         /* Its streams must not keep places at origins meanwhile. */
-        client_h2_give_up(h2, note_failure(h2), NULL);
+        client_h2_streams_give_up(h2, note_failure(h2), NULL);
     }
 }
 

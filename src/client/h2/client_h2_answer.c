@@ -398,7 +398,7 @@ enum h2_pull client_h2_on_pull(void *owner, void *of, size_t most, size_t *lengt
     const struct client_h2_answer *answer = stream->answer;
     size_t there = answer->out.length + answer->direct.length;
 
-    if (h2->out.queue.length >= H2_OUT_FULL_BYTES) {
+    if (h2->out.queue.length + H2_DATA_FRAME_MOST > TRANSPORT_WRITE_LEAST) {
         h2->paused = true;
         return H2_PULL_PAUSE;
     }

@@ -41,12 +41,6 @@ static bool waits_for_window(const struct client_h2_stream *stream)
            h2_session_window(stream->h2->session, stream->id) == 0;
 }
 
-static void give_up_stream(struct client_h2_stream *stream, enum outcome_end end)
-{
-    client_h2_stream_abandon(stream, end);
-    client_h2_stream_reset(stream, H2_CANCEL);
-}
-
 static void follow_answer(struct client_h2_stream *stream)
 {
     struct min_rate *min_rate = &stream->answer->min_rate;
@@ -69,7 +63,7 @@ static void check_at_answer(struct client_h2_stream *stream)
 
     if (stream->h2->read_closed &&
         waits_for_window(stream)) { /* which no frame can open any more */
-        give_up_stream(stream, OUTCOME_CLIENT_GONE);
+        client_h2_stream_give_up(stream, OUTCOME_CLIENT_GONE);
         return;
     }
     follow_answer(stream);
@@ -147,24 +141,9 @@ static bool seems_unwanted(const struct client_h2_stream *stream)
     return !stream->answer_ended && http_method_is_safe(exchange_request(stream->exchange)->method);
 }
 
-void client_h2_give_up(struct client_h2 *h2, enum outcome_end end,
-                       bool (*which)(const struct client_h2_stream *stream))
-{
-    struct link *link = h2->streams.next;
-
-    while (client_h2_stands(h2) && link != &h2->streams) {
-        struct client_h2_stream *stream = CONTAINER_OF(link, struct client_h2_stream, link);
-
-        link = link->next;
-        if (stream->exchange != NULL && (which == NULL || which(stream))) {
-            give_up_stream(stream, end);
-        }
-    }
-}
-
 void client_h2_note_left(struct client_h2 *h2)
 {
-    client_h2_give_up(h2, OUTCOME_CLIENT_GONE, is_cut_short);
+    client_h2_streams_give_up(h2, OUTCOME_CLIENT_GONE, is_cut_short);
     if (!h2->connection->listener->half_close) {
         h2->left_us = client_h2_now(h2);
         h2->ticks = true;
@@ -259,7 +238,7 @@ void client_h2_late(struct client_connection *connection)
     }
     if (h2->left_us != 0 && client_h2_now(h2) - h2->left_us >= CLIENT_LEFT_MS * UINT64_C(1000)) {
         h2->left_us = 0;
-        client_h2_give_up(h2, OUTCOME_CLIENT_GONE, seems_unwanted);
+        client_h2_streams_give_up(h2, OUTCOME_CLIENT_GONE, seems_unwanted);
     }
     if (section_is_late(h2)) {
         client_h2_fail(h2, H2_ENHANCE_YOUR_CALM, CUT_HEAD);

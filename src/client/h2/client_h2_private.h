@@ -247,6 +247,11 @@ void client_h2_stream_bury(struct client_h2_stream *stream);
 /* Its client, or its connection, is gone. */
 void client_h2_stream_abandon(struct client_h2_stream *stream, enum outcome_end end);
 void client_h2_stream_reset(struct client_h2_stream *stream, enum h2_code code);
+/* Its exchange ends so, and it with CANCEL. */
+void client_h2_stream_give_up(struct client_h2_stream *stream, enum outcome_end end);
+/* Each that has an exchange, of those that `which` names; NULL: of all. */
+void client_h2_streams_give_up(struct client_h2 *h2, enum outcome_end end,
+                               bool (*which)(const struct client_h2_stream *stream));
 /* Cut by a budget of its own. */
 void client_h2_stream_cut(struct client_h2_stream *stream, enum cut_cause cause, enum h2_code code);
 /* What one that waits holds at least: with its exchange and an attempt, without its texts. */
@@ -321,8 +326,5 @@ void client_h2_wait_in_silence(struct client_h2 *h2);
 void client_h2_awaits_body(struct client_h2_stream *stream);
 /* Its client has ended its side: what it cannot want any more is given up, now or a moment later. */
 void client_h2_note_left(struct client_h2 *h2);
-/* The exchanges of those streams (NULL: of all) end so, and the streams with CANCEL. */
-void client_h2_give_up(struct client_h2 *h2, enum outcome_end end,
-                       bool (*which)(const struct client_h2_stream *stream));
 
 #endif

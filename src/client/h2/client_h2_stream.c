@@ -116,6 +116,27 @@ void client_h2_stream_reset(struct client_h2_stream *stream, enum h2_code code)
     }
 }
 
+void client_h2_stream_give_up(struct client_h2_stream *stream, enum outcome_end end)
+{
+    client_h2_stream_abandon(stream, end);
+    client_h2_stream_reset(stream, H2_CANCEL);
+}
+
+void client_h2_streams_give_up(struct client_h2 *h2, enum outcome_end end,
+                               bool (*which)(const struct client_h2_stream *stream))
+{
+    struct link *link = h2->streams.next;
+
+    while (client_h2_stands(h2) && link != &h2->streams) {
+        struct client_h2_stream *stream = CONTAINER_OF(link, struct client_h2_stream, link);
+
+        link = link->next;
+        if (stream->exchange != NULL && (which == NULL || which(stream))) {
+            client_h2_stream_give_up(stream, end);
+        }
+    }
+}
+
 void client_h2_stream_cut(struct client_h2_stream *stream, enum cut_cause cause, enum h2_code code)
 {
     metrics_note_cut(client_h2_context(stream->h2)->metrics, cause);

@@ -59,10 +59,8 @@ enum h2_pull {
     H2_PULL_PAUSE,   /* no room to write to: the session is pumped again later */
 };
 
-/* Bytes of frames that wait for the transport: an owner pauses once there are so many. With one more
- * frame, of 16 KiB, all of it leaves in one write over TLS: what a write leaves behind waits for the
- * next turn. */
-#define H2_OUT_FULL_BYTES (48 * 1024)
+/* Bytes of a DATA frame that goes out, with its head (RFC 9113 sections 4.1 and 4.2). */
+#define H2_DATA_FRAME_MOST (16 * 1024 + 9)
 
 /* `stream` is what h2_session_own or h2_session_request was given, until its `closed`; else NULL. */
 struct h2_session_events {

@@ -271,7 +271,7 @@ enum h2_pull origin_h2_on_pull(void *owner, void *of, size_t most, size_t *lengt
     if (stream->connection == NULL && stream->left_us == 0) {
         return H2_PULL_WAIT; /* its reset is queued */
     }
-    if (h2->connection->out.queue.length >= H2_OUT_FULL_BYTES) {
+    if (h2->connection->out.queue.length + H2_DATA_FRAME_MOST > TRANSPORT_WRITE_LEAST) {
         h2->paused = true;
         return H2_PULL_PAUSE;
     }
