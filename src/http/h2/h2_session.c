@@ -3,6 +3,7 @@
 #include "http/h2/h2_session.h"
 
 #include "base/check.h"
+#include "http/h2/h2_closed.h"
 #include "http/h2/h2_memory.h"
 #include "http/h2/h2_repeats.h"
 
@@ -18,11 +19,7 @@
  * answers have more that comes again. */
 #define ANSWER_TABLE_BYTES 2048
 #define SETTINGS_MOST 64
-#define HEAD_BYTES 9     /* of a frame */
-#define PRIORITY_BYTES 5 /* of a PRIORITY frame, behind its head: the first four are a stream */
 #define PREFACE_BYTES 24 /* RFC 9113 section 3.4 */
-/* Of so many streams of late it is known how they closed. */
-#define KNOWN_STREAMS 256
 
 struct h2_sessions {
     const struct h2_session_events *events;
@@ -40,17 +37,12 @@ struct h2_session {
     struct h2_memory memory;
     struct h2_repeats repeats;
     uint32_t streams;
-    int32_t last;                 /* the highest stream that began */
-    uint8_t known[KNOWN_STREAMS]; /* of streams up to that: bits of enum known */
-    size_t left;                  /* of the frame under way, or of the preface */
-    int32_t prioritized;          /* the stream of a PRIORITY frame under way; 0: it is another */
-    uint32_t depends;             /* what came of the stream that it shall depend on */
+    struct h2_closed_streams closed;
+    struct h2_frame_reader frames;
     size_t queued; /* frames to write, before the library took the last bytes of SETTINGS */
-    uint8_t head[HEAD_BYTES]; /* of a frame that has come in part */
-    uint8_t head_length;
-    bool settles; /* the frame under way is SETTINGS */
-    bool skips;   /* the section under way is not wanted */
-    bool settled; /* an origin's SETTINGS have come */
+    bool settles;  /* the frame under way is SETTINGS */
+    bool skips;    /* the section under way is not wanted */
+    bool settled;  /* an origin's SETTINGS have come */
     bool failed;
 };
 
@@ -66,51 +58,6 @@ static nghttp2_session *library_of(struct h2_session *session)
 size_t h2_session_held(const struct h2_session *session)
 {
     return sizeof(*session) + session->memory.held;
-}
-
-/* --- streams that are closed (RFC 9113 section 5.1) ----------------------------------------- */
-
-/* The library takes no notice of what comes on a closed stream. It is an error, unless we closed the
- * stream: then its client may not have heard of that yet. */
-enum known { STREAM_BEGAN = 1, STREAM_RESET_HERE = 2 };
-
-static uint8_t *known_of(struct h2_session *session, int32_t id)
-{
-    return &session->known[((uint32_t)id / 2) % KNOWN_STREAMS];
-}
-
-static void note_begun(struct h2_session *session, int32_t id)
-{
-    int32_t from = id - session->last > 2 * KNOWN_STREAMS ? id - 2 * KNOWN_STREAMS : session->last;
-
-    for (int32_t skipped = from; skipped < id; skipped += 2) {
-        *known_of(session, skipped + 2) = 0;
-    }
-    session->last = id;
-    *known_of(session, id) = STREAM_BEGAN;
-}
-
-static bool is_known(const struct h2_session *session, int32_t id)
-{
-    return id % 2 == 1 && id <= session->last && session->last - id < 2 * KNOWN_STREAMS;
-}
-
-/* false: the connection ends. */
-static bool check_closed(struct h2_session *session, const struct h2_frame *frame)
-{
-    uint8_t known;
-
-    if ((frame->type != H2_FRAME_DATA && frame->type != H2_FRAME_HEADERS) ||
-        !is_known(session, frame->stream) ||
-        nghttp2_session_find_stream(library_of(session), frame->stream) != NULL) {
-        return true;
-    }
-    known = *known_of(session, frame->stream);
-    if ((known & STREAM_RESET_HERE) != 0) {
-        return true;
-    }
-    h2_session_end(session, (known & STREAM_BEGAN) != 0 ? H2_STREAM_CLOSED : H2_PROTOCOL_ERROR);
-    return false;
 }
 
 /* --- what comes ---------------------------------------------------------------------------- */
@@ -131,7 +78,7 @@ static int on_begin_headers(nghttp2_session *library, const nghttp2_frame *frame
     int32_t id = frame->hd.stream_id;
 
     if (is_request(frame)) {
-        note_begun(session, id);
+        h2_closed_note_begun(&session->closed, id);
     }
     session->skips = !session->events->section(
         session->owner, id, is_request(frame) ? NULL : stream_of(library, id), is_request(frame));
@@ -239,14 +186,14 @@ static int on_stream_close(nghttp2_session *library, int32_t id, uint32_t code, 
     return 0;
 }
 
-static bool take(struct h2_session *session, const char *at, size_t length)
+static bool take(struct h2_session *session, struct bytes bytes)
 {
     ssize_t taken;
 
     if (session->settles) {
         session->queued = nghttp2_session_get_outbound_queue_size(library_of(session));
     }
-    taken = nghttp2_session_mem_recv(library_of(session), (const uint8_t *)at, length);
+    taken = nghttp2_session_mem_recv(library_of(session), (const uint8_t *)bytes.at, bytes.length);
     /* The library says by a GOAWAY what is wrong with a frame; what it cannot go on from is told
      * here. */
     if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC) {
@@ -254,110 +201,58 @@ static bool take(struct h2_session *session, const char *at, size_t length)
     } else if (taken == NGHTTP2_ERR_FLOODED) {
         h2_session_end(session, H2_ENHANCE_YOUR_CALM);
     }
-    return taken == (ssize_t)length;
+    return taken == (ssize_t)bytes.length;
 }
 
-static struct h2_frame frame_of(const uint8_t head[HEAD_BYTES])
+/* What comes on a closed stream. false: the connection ends. */
+static bool check_closed(struct h2_session *session, const struct h2_frame *frame)
 {
-    uint8_t type = head[3];
-    uint8_t flags = head[4];
+    enum h2_closed how;
 
-    return (struct h2_frame){
-        .type = type,
-        .ends = (type == H2_FRAME_DATA || type == H2_FRAME_HEADERS) &&
-                (flags & NGHTTP2_FLAG_END_STREAM) != 0,
-        .ack =
-            (type == H2_FRAME_SETTINGS || type == H2_FRAME_PING) && (flags & NGHTTP2_FLAG_ACK) != 0,
-        .stream = (int32_t)((uint32_t)(head[5] & 0x7f) << 24 | (uint32_t)head[6] << 16 |
-                            (uint32_t)head[7] << 8 | head[8]),
-        .length = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2],
-    };
+    if (frame->type != H2_FRAME_DATA && frame->type != H2_FRAME_HEADERS) {
+        return true;
+    }
+    how = h2_closed_how(&session->closed, frame->stream);
+    if (how == H2_CLOSED_UNKNOWN || how == H2_CLOSED_RESET_HERE ||
+        nghttp2_session_find_stream(library_of(session), frame->stream) != NULL) {
+        return true;
+    }
+    h2_session_end(session, how == H2_CLOSED_BEGAN ? H2_STREAM_CLOSED : H2_PROTOCOL_ERROR);
+    return false;
 }
 
 /* The library tells of some frames late, of others never: what is to be known of each before it is
- * acted upon is read here. */
-static bool check_at(struct h2_session *session, const uint8_t head[HEAD_BYTES])
+ * acted upon is looked at here. */
+static bool check_frame(struct h2_session *session, const struct h2_frame *frame)
 {
-    const struct h2_frame frame = frame_of(head);
-
-    session->left = frame.length;
-    session->settles = frame.type == H2_FRAME_SETTINGS && !frame.ack;
-    session->prioritized =
-        frame.type == H2_FRAME_PRIORITY && frame.length == PRIORITY_BYTES ? frame.stream : 0;
+    session->settles = frame->type == H2_FRAME_SETTINGS && !frame->ack;
     /* Sections 6.3 and 8.4: no client may push, and no origin was asked to. */
-    if ((frame.type == H2_FRAME_PRIORITY && frame.stream == 0) ||
-        frame.type == H2_FRAME_PUSH_PROMISE) {
+    if ((frame->type == H2_FRAME_PRIORITY && frame->stream == 0) ||
+        frame->type == H2_FRAME_PUSH_PROMISE) {
         h2_session_end(session, H2_PROTOCOL_ERROR);
         return false;
     }
-    return check_closed(session, &frame) && session->events->frame(session->owner, &frame);
+    return check_closed(session, frame) && session->events->frame(session->owner, frame);
 }
 
-/* No dependency is followed (RFC 9113 section 5.3.2), and the library reads none. A stream that
- * depends on itself is an error all the same (RFC 7540 section 5.3.1), and a sign of a client that
- * is confused. `piece`: of the frame's payload. */
-static bool check_dependency(struct h2_session *session, struct bytes piece)
+static bool take_piece(struct h2_session *session, const struct h2_piece *piece)
 {
-    for (size_t at = PRIORITY_BYTES - session->left; piece.length > 0;
-         at++, piece = bytes_skip(piece, 1)) {
-        session->depends = session->depends << 8 | (uint8_t)piece.at[0];
-        if (at == 3 && (session->depends & INT32_MAX) == (uint32_t)session->prioritized) {
-            h2_session_end(session, H2_PROTOCOL_ERROR);
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A head that is not whole yet waits here. */
-static bool gather_head(struct h2_session *session, struct bytes *bytes)
-{
-    size_t count = HEAD_BYTES - session->head_length;
-
-    count = count < bytes->length ? count : bytes->length;
-    memcpy(session->head + session->head_length, bytes->at, count);
-    session->head_length += (uint8_t)count;
-    *bytes = bytes_skip(*bytes, count);
-    if (session->head_length < HEAD_BYTES) {
-        return true;
-    }
-    session->head_length = 0;
-    return check_at(session, session->head) &&
-           take(session, (const char *)session->head, HEAD_BYTES);
-}
-
-/* A frame, or what is there of it, at once. */
-static bool take_piece(struct h2_session *session, struct bytes *bytes)
-{
-    size_t head = 0;
-    size_t count;
-
-    if (session->left == 0) {
-        if (session->head_length > 0 || bytes->length < HEAD_BYTES) {
-            return gather_head(session, bytes);
-        }
-        if (!check_at(session, (const uint8_t *)bytes->at)) {
-            return false;
-        }
-        head = HEAD_BYTES;
-    }
-    count = head + session->left < bytes->length ? head + session->left : bytes->length;
-    if (session->prioritized != 0 &&
-        !check_dependency(session, bytes_first(bytes_skip(*bytes, head), count - head))) {
+    if (piece->begins && !check_frame(session, &piece->frame)) {
         return false;
     }
-    session->left -= count - head;
-    if (!take(session, bytes->at, count)) {
+    if (piece->depends_on_itself) {
+        h2_session_end(session, H2_PROTOCOL_ERROR);
         return false;
     }
-    *bytes = bytes_skip(*bytes, count);
-    return true;
+    return piece->bytes.length == 0 || take(session, piece->bytes);
 }
 
 bool h2_session_receive(struct h2_session *session, struct bytes bytes)
 {
     while (!session->failed && bytes.length > 0) {
-        session->failed |= !take_piece(session, &bytes);
+        const struct h2_piece piece = h2_frame_reader_next(&session->frames, &bytes);
+
+        session->failed |= !take_piece(session, &piece);
     }
     return !session->failed;
 }
@@ -380,12 +275,12 @@ static int on_frame_send(nghttp2_session *library, const nghttp2_frame *frame, v
 {
     struct h2_session *session = owner;
 
-    if (frame->hd.type == NGHTTP2_RST_STREAM && is_known(session, frame->hd.stream_id)) {
-        *known_of(session, frame->hd.stream_id) |= STREAM_RESET_HERE;
+    if (frame->hd.type == NGHTTP2_RST_STREAM) {
+        h2_closed_note_reset(&session->closed, frame->hd.stream_id);
     }
     if (frame->hd.type == NGHTTP2_HEADERS) {
         session->events->wrote_section(session->owner, stream_of(library, frame->hd.stream_id),
-                                       frame->hd.length + 9);
+                                       frame->hd.length + H2_FRAME_HEAD_BYTES);
     } else if (frame->hd.type == NGHTTP2_RST_STREAM &&
                blames_client(frame->rst_stream.error_code)) {
         session->events->provoked(session->owner);
@@ -508,7 +403,8 @@ static int on_send_data(nghttp2_session *library, nghttp2_frame *frame, const ui
 
     (void)library, (void)frame; /* no padding is asked for */
     return session->events->write_data(session->owner, source->ptr,
-                                       (struct bytes){(const char *)head, HEAD_BYTES}, length)
+                                       (struct bytes){(const char *)head, H2_FRAME_HEAD_BYTES},
+                                       length)
                ? 0
                : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
@@ -652,7 +548,7 @@ struct h2_session *h2_session_new(struct h2_sessions *sessions, void *owner,
     session->events = sessions->events;
     session->owner = owner;
     session->streams = limits->streams;
-    session->left = sessions->events->to_origin ? 0 : PREFACE_BYTES;
+    session->frames.left = sessions->events->to_origin ? 0 : PREFACE_BYTES;
     session->sessions = sessions;
     if (!make_library(session, sessions)) {
         h2_memory_end(&session->memory);

@@ -10,6 +10,7 @@
 #define HTTP_H2_H2_SESSION_H
 
 #include "http/fields.h"
+#include "http/h2/h2_frames.h"
 
 struct piece_pool;
 struct slab_account;
@@ -27,29 +28,6 @@ enum h2_code {
     H2_INADEQUATE_SECURITY = 12,
 };
 
-/* RFC 9113 section 6, RFC 9218 section 7.1 */
-enum h2_frame_type {
-    H2_FRAME_DATA = 0,
-    H2_FRAME_HEADERS = 1,
-    H2_FRAME_PRIORITY = 2,
-    H2_FRAME_RST_STREAM = 3,
-    H2_FRAME_SETTINGS = 4,
-    H2_FRAME_PUSH_PROMISE = 5,
-    H2_FRAME_PING = 6,
-    H2_FRAME_GOAWAY = 7,
-    H2_FRAME_WINDOW_UPDATE = 8,
-    H2_FRAME_CONTINUATION = 9,
-    H2_FRAME_PRIORITY_UPDATE = 16,
-};
-
-struct h2_frame {
-    uint8_t type; /* enum h2_frame_type, or another one */
-    bool ends;    /* END_STREAM */
-    bool ack;
-    int32_t stream;
-    size_t length; /* of its payload */
-};
-
 /* What a body has next. */
 enum h2_pull {
     H2_PULL_SOME,    /* *length bytes follow, which `write_data` will be asked for */
@@ -60,7 +38,7 @@ enum h2_pull {
 };
 
 /* Bytes of a DATA frame that goes out, with its head (RFC 9113 sections 4.1 and 4.2). */
-#define H2_DATA_FRAME_MOST (16 * 1024 + 9)
+#define H2_DATA_FRAME_MOST (16 * 1024 + H2_FRAME_HEAD_BYTES)
 
 /* `stream` is what h2_session_own or h2_session_request was given, until its `closed`; else NULL. */
 struct h2_session_events {
