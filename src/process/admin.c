@@ -15,7 +15,9 @@
 #include <unistd.h>
 
 struct admin {
-    bool owns_file; /* of the control socket */
+    bool
+        owns_file; /* of the control socket; one that was inherited is the other process's at first */
+    bool inherited_socket;
     struct address socket;
     struct socket_file socket_file;
     struct control_places places;
@@ -38,7 +40,9 @@ static bool listen_on(struct admin *admin, const char *what, const char *name,
     struct address address = *wanted;
     char text[ADDRESS_TEXT_MAX];
 
-    if (handover_take(admin->handover, "control", wanted, fd, 1) == 0) {
+    if (handover_take(admin->handover, "control", wanted, fd, 1) == 1) {
+        admin->inherited_socket |= fd == &admin->places.socket;
+    } else {
         *fd = admin->handover != NULL ? listener_open(&address, mode)
                                       : listener_open_alone(&address, mode);
     }
@@ -52,6 +56,12 @@ static bool listen_on(struct admin *admin, const char *what, const char *name,
     text[address_format(&address, text)] = '\0';
     log_info("%s at %s (%s)", what, text, name);
     return true;
+}
+
+static void own_file(struct admin *admin)
+{
+    admin->owns_file = true;
+    socket_file_note(&admin->socket, &admin->socket_file);
 }
 
 static bool auto_folder_exists(void)
@@ -99,8 +109,9 @@ static bool open_socket(struct admin *admin, const struct admin_settings *settin
     if (address_parse(bytes_of(path), &admin->socket) &&
         listen_on(admin, "control interface", path, &admin->socket, settings->mode,
                   &admin->places.socket)) {
-        admin->owns_file = true;
-        socket_file_note(&admin->socket, &admin->socket_file);
+        if (!admin->inherited_socket) {
+            own_file(admin);
+        }
         return true;
     }
     if (settings->socket_auto) {
@@ -144,6 +155,13 @@ struct admin *admin_open(const struct admin_settings *settings, struct handover 
     }
     admin->handover = NULL;
     return admin;
+}
+
+void admin_own_inherited(struct admin *admin)
+{
+    if (admin->inherited_socket) {
+        own_file(admin);
+    }
 }
 
 void admin_hand_over(const struct admin *admin, struct page *lines)

@@ -32,6 +32,9 @@ struct admin_view {
 /* Opens the sockets, before privileges go, or takes over those of the process before this one
  * (`handover`, may be NULL). NULL after log_error. */
 struct admin *admin_open(const struct admin_settings *settings, struct handover *handover);
+/* The process before this one has been told that this one serves: the file of an inherited control
+ * socket goes with this process from here on. */
+void admin_own_inherited(struct admin *admin);
 /* For the process after this one. */
 void admin_hand_over(const struct admin *admin, struct page *lines);
 /* It serves on them now: this one stops to. */

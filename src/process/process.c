@@ -586,6 +586,8 @@ static void serve(struct process *process, bool is_successor)
     }
     announce("READY=1");
     handover_report_ready();
+    admin_own_inherited(process->admin);
+    sockets_own_inherited(process->sockets);
     process->watchdog =
         watchdog_start(process->loop, process->workers, process->started, is_successor);
     loop_run(process->loop);

@@ -23,8 +23,9 @@ struct place {
     mode_t mode;
     uint32_t key;
     bool opened;
-    bool is_fresh;  /* opened for these settings */
-    bool owns_file; /* of a Unix socket: to be removed with it */
+    bool is_fresh;     /* opened for these settings */
+    bool is_inherited; /* from the process before this one, which may still go on */
+    bool owns_file;    /* of a Unix socket: to be removed with it */
     struct socket_file file;
     uint32_t former; /* index in the former sockets; CHANGES_NONE */
 };
@@ -263,7 +264,7 @@ static bool inherit_one(struct sockets *sockets, uint32_t index, struct handover
         return false;
     }
     place->opened = true;
-    own_file(sockets, place);
+    place->is_inherited = true;
     *good = share_out(sockets, index, fds, count) &&
             (is_local(place) || listener_bound_address(fds[0], &place->bound));
     return true;
@@ -313,6 +314,16 @@ void sockets_hand_over(const struct sockets *sockets, struct page *lines)
             }
         }
         handover_add(lines, "client", &place->configured, fds, count);
+    }
+}
+
+void sockets_own_inherited(struct sockets *sockets)
+{
+    for (uint32_t index = 0; index < sockets->count; index++) {
+        if (sockets->places[index].is_inherited) {
+            sockets->places[index].is_inherited = false;
+            own_file(sockets, &sockets->places[index]);
+        }
     }
 }
 

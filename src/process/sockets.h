@@ -28,6 +28,10 @@ struct extra_socket {
 };
 struct extra_socket *sockets_extras(struct sockets *sockets, uint32_t *count);
 
+/* The process before this one has been told that this one serves: the files of inherited Unix sockets go
+ * with this process from here on. Until then they are the other's, which goes on if this one fails. */
+void sockets_own_inherited(struct sockets *sockets);
+
 /* What another process needs to serve on the same ones. */
 void sockets_hand_over(const struct sockets *sockets, struct page *lines);
 /* It does: the files of Unix sockets are its own now. */

@@ -213,6 +213,33 @@ test('a Unix socket keeps its file', async (t) => {
     assert.ok(!fs.existsSync(file));
 });
 
+// It has inherited the sockets by then, and ends while the old process serves on them.
+for (const [what, broken] of Object.entries({
+    'a port that is taken': (folder, taken) => `, {address: "127.0.0.1:${taken}"}]`,
+    'an access log in no folder': (folder) => `]\naccess_log: ${folder}/missing/log`,
+})) {
+    test(`a new process that fails over ${what} leaves the files of Unix sockets`, async (t) => {
+        const taken = await rawOrigin(t, async () => {});
+        const listening = (folder, rest) => saying('ok', `${adminIn(folder)}\nlisteners: [{address: "unix:${folder}/socket"}${rest}\n`);
+        const gateway = await startGateway(t, (folder) => listening(folder, ']'));
+        const file = path.join(gateway.folder, 'socket');
+        gateway.rewrite((folder) => listening(folder, broken(folder, taken.port)));
+        gateway.signal('SIGUSR2');
+        await gateway.said(/ended with status 1 before it was ready; this process goes on/);
+        const client = await connectLoose({ path: file });
+        assert.equal((await client.ask(GET)).text, 'ok');
+        client.destroy();
+        assert.equal((await ctl(gateway, 'status')).code, 0);
+        gateway.rewrite((folder) => listening(folder, ']'));
+        const old = gateway.pid;
+        await gateway.upgrade();
+        await until('the old process to end', () => !isThere(old));
+        assert.equal((await (await connectLoose({ path: file })).ask(GET)).text, 'ok');
+        await gateway.stop();
+        assert.ok(!fs.existsSync(file));
+    });
+}
+
 test('downloads and WebSockets are finished by the old process', async (t) => {
     const slow = await rawOrigin(t, async (wire) => {
         await wire.request();
