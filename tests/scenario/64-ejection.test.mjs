@@ -71,6 +71,34 @@ test('an origin that refuses connections is ejected, and no request notices', as
     assert.equal(await triedTwice(gateway, 40), 5, 'only until it was ejected');
 });
 
+// A rolling restart: the first one is back, but still ejected, when the second one goes.
+test('when the last origin that serves goes, one that was ejected takes its place', async (t) => {
+    const last = await httpOrigin(t, { name: 'last' });
+    const ejected = await deadOrigin(t, 'ejected');
+    const gateway = await start(t, [last, ejected], 'ejection_time: 1h, max_ejection_time: 1h');
+    await tally(gateway, 20);
+    await gateway.said(/: ejected for/);
+    await ejected.revive();
+    await last.close();
+    for (let i = 0; i < 20; i++) {
+        const answer = await request(gateway, { method: 'POST', body: 'pays' });
+        assert.deepEqual([answer.status, String(answer.body)], [200, 'ejected'], `request ${i}`);
+    }
+    await gateway.said(/passed its half-open probe, gets requests again/);
+    const entries = await gateway.logged(40);
+    const retried = entries.slice(20).filter((entry) => entry['turnpike.attempts'].length === 2);
+    assert.ok(retried.length <= 10, `${retried.length} of 20 had to be sent again`);
+});
+
+test('where all origins are down, they are not probed for each request', async (t) => {
+    const gateway = await start(t, [await deadOrigin(t, 'one'), await deadOrigin(t, 'other')], 'ejection_time: 1h, max_ejection_time: 1h');
+    for (let i = 0; i < 50; i++) {
+        assert.equal((await request(gateway, {})).status, 502);
+    }
+    const stays = gateway.stderr.match(/stays ejected/g)?.length ?? 0;
+    assert.ok(stays <= 10, `${stays} connect probes`);
+});
+
 test('what was ejected is tried, and comes back', async (t) => {
     const dead = await deadOrigin(t, 'dead');
     const gateway = await start(t, [await httpOrigin(t, { name: 'a' }), dead], QUICK);

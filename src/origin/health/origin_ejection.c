@@ -14,6 +14,7 @@
 #define CONNECT_PROBE_MS 2000
 #define PATIENT_HALF_OPEN_US \
     2000000 /* so long a half-open request is left to requests that are free to repeat */
+#define RECALL_EVERY_US 200000 /* a connect probe each, where all origins are down */
 
 /* --- away ------------------------------------------------------------------------------------ */
 
@@ -95,6 +96,33 @@ static uint64_t send_away(struct origin *origin, const struct health_settings *h
     return span;
 }
 
+static bool is_last(const struct service *service, const struct origin *origin)
+{
+    for (uint32_t i = 0; i < service->host_set.count; i++) {
+        if (service->host_set.origins[i] != origin && is_available(service->host_set.origins[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The last origin that serves fails: an ejected one may be better by now, and cannot be worse. The time of
+ * those is over at once, so that each is probed by a connection, and tried. */
+static void recall_ejected(struct service *service, uint64_t now_us)
+{
+    if (now_us < service->recalled_us + RECALL_EVERY_US) {
+        return;
+    }
+    service->recalled_us = now_us;
+    for (uint32_t i = 0; i < service->host_set.count; i++) {
+        struct origin_entry *entry = service->host_set.origins[i]->entry;
+
+        if (origin_entry_phase(entry) == ORIGIN_EJECTED && now_us < READ(entry->ejected_until_us)) {
+            WRITE(entry->ejected_until_us, now_us);
+        }
+    }
+}
+
 void origin_eject(struct service *service, struct origin *origin, enum slow_rule rule,
                   const char *why)
 {
@@ -106,6 +134,8 @@ void origin_eject(struct service *service, struct origin *origin, enum slow_rule
     }
     if (origin_entry_phase(origin->entry) == ORIGIN_SERVES && may_eject(service, origin)) {
         span = send_away(origin, health_of(service), rule);
+    } else if (is_last(service, origin)) {
+        recall_ejected(service, origin_now(origin));
     }
     origin_registry_end_change(registry);
     if (span > 0) {
@@ -220,19 +250,50 @@ void origin_connect_probe_cancel(struct origin *origin)
 
 /* --- back: a few requests -------------------------------------------------------------------- */
 
-/* What may not be repeated is not risked, unless nothing else comes along. */
+/* Each origin that gets requests has failed since its last success. */
+static bool all_fail(const struct service *service)
+{
+    for (uint32_t i = 0; i < service->host_set.active_set.count; i++) {
+        if (READ(service->host_set.active_set.origins[i]->entry->failures_in_row) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What may not be repeated is not risked, unless nothing else comes along, or nothing else is better. */
+static bool may_risk(const struct service *service, const struct origin_request *request,
+                     const struct origin_entry *entry, uint64_t now_us)
+{
+    return request->replayable || now_us - READ(entry->half_open_since_us) > PATIENT_HALF_OPEN_US ||
+           all_fail(service);
+}
+
 struct origin *service_take_half_open(struct service *service, struct origin_request *request,
                                       uint64_t now_us)
 {
     for (uint32_t i = 0; i < service->half_open_count; i++) {
         struct origin_entry *entry = service->host_set.half_open[i]->entry;
 
-        if ((request->replayable ||
-             now_us - READ(entry->half_open_since_us) > PATIENT_HALF_OPEN_US) &&
+        if (may_risk(service, request, entry, now_us) &&
             origin_entry_phase(entry) == ORIGIN_HALF_OPEN &&
             !atomic_exchange_explicit(&entry->half_open_taken, true, memory_order_acq_rel)) {
             request->half_open = true;
             return service->host_set.half_open[i];
+        }
+    }
+    return NULL;
+}
+
+struct origin *service_last_resort(const struct service *service, const struct origin *failed)
+{
+    for (uint32_t i = 0; i < service->host_set.count; i++) {
+        struct origin *origin = service->host_set.origins[i];
+
+        if (origin != failed && origin_entry_phase(origin->entry) != ORIGIN_SERVES &&
+            !origin_entry_is_drained(origin->entry) && READ(origin->entry->probes_down) == 0 &&
+            origin_has_address(origin)) {
+            return origin;
         }
     }
     return NULL;

@@ -311,18 +311,27 @@ static uint32_t pick(struct service *service, struct random *random)
     return rotation_next(&service->rotation);
 }
 
-/* One of those that are fit, with `avoid` as the last resort. */
+/* For the next attempt of a request that the only origin that serves has failed. */
+static struct origin *other_than(const struct service *service, const struct origin *failed)
+{
+    struct origin *other = service_last_resort(service, failed);
+
+    return other != NULL ? other : service->host_set.active_set.origins[0];
+}
+
+/* One of those that are fit, with an ejected one, and then `avoid`, as the last resort. */
 static struct origin *pick_fit(struct service *service, struct random *random,
                                const struct origin *avoid)
 {
     const struct service_active_set *active_set = &service->host_set.active_set;
     uint32_t chosen;
 
-    if (active_set->count == 1) {
-        return active_set->origins[0];
-    }
     if (active_set->count == 0) {
         return NULL;
+    }
+    if (active_set->count == 1) {
+        return active_set->origins[0] == avoid ? other_than(service, avoid)
+                                               : active_set->origins[0];
     }
     chosen = pick(service, random);
     if (active_set->origins[chosen] == avoid) {

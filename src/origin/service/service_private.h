@@ -64,6 +64,7 @@ struct service {
     uint64_t check_again_us;
     struct rotation rotation; /* over active set.turns */
     uint32_t half_open_count;
+    uint64_t recalled_us; /* when its ejected origins were last given another chance */
     struct retry_budget retries;
 };
 
@@ -99,6 +100,8 @@ bool service_another_answers(const struct service *service, const struct origin 
 /* An origin that this request may try; NULL: none. */
 struct origin *service_take_half_open(struct service *service, struct origin_request *request,
                                       uint64_t now_us);
+/* An ejected one, for another attempt where only the origin that has failed serves; NULL: none. */
+struct origin *service_last_resort(const struct service *service, const struct origin *failed);
 
 /* --- health ---------------------------------------------------------------------------------- */
 
