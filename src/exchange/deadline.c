@@ -10,6 +10,8 @@
 
 #define SHORT_OF_TIME "too little was left of the time for the whole exchange"
 #define TIME_IS_UP "the time for the whole exchange ran out"
+#define TIME_IS_UP_FOR_BODY \
+    "the time for the whole exchange ran out before the client had sent its request's body"
 
 /* --- the field --------------------------------------------------------------------------- */
 
@@ -111,6 +113,12 @@ bool deadline_leaves_time(struct exchange *exchange)
     return false;
 }
 
+/* The origin, if it has the request already, waits for its body as the gateway does. */
+static bool waits_for_client(const struct exchange *exchange)
+{
+    return !exchange->request_body.whole && !exchange->request_body.paused;
+}
+
 void deadline_is_over(struct timer *timer)
 {
     struct exchange *exchange = CONTAINER_OF(timer, struct exchange, deadline);
@@ -118,7 +126,7 @@ void deadline_is_over(struct timer *timer)
     switch (exchange->state) {
     case EXCHANGE_QUEUED:
         if ((exchange->holds & QUEUE_BODY) != 0) {
-            reply_error(exchange, 408, "http_request_error", TIME_IS_UP);
+            reply_error(exchange, 408, "http_request_error", TIME_IS_UP_FOR_BODY);
         } else {
             reply_error(exchange, 504, "http_response_timeout", TIME_IS_UP);
         }
@@ -126,6 +134,8 @@ void deadline_is_over(struct timer *timer)
     case EXCHANGE_ATTEMPTS:
         if (exchange->orphan != NULL) {
             orphan_end(exchange, "http_response_timeout");
+        } else if (waits_for_client(exchange)) {
+            reply_error(exchange, 408, "http_request_error", TIME_IS_UP_FOR_BODY);
         } else {
             reply_error(exchange, 504, "http_response_timeout", TIME_IS_UP);
         }

@@ -212,6 +212,7 @@ static enum outcome_end end_after(enum origin_failure failure)
 {
     switch (failure) {
     case ORIGIN_FAILURE_ANSWER_TIMEOUT:
+    case ORIGIN_FAILURE_STREAM_IDLE:
         return OUTCOME_CUT_BY_TIMEOUT;
     case ORIGIN_FAILURE_LOCAL_RESOURCE:
         return OUTCOME_GATEWAY_BROKE;

@@ -30,6 +30,7 @@
     ROW(FIRST_BYTE_TIMEOUT,504, POINTLESS, BLAMED,    "http_response_timeout",              "the origin did not begin to answer in time") \
     ROW(HALF_OPEN_TIMEOUT, 504, AGAIN,     BLAMELESS, "http_response_timeout",              "the origin was half-open and did not begin to answer as soon as another would have") \
     ROW(ANSWER_TIMEOUT,    504, POINTLESS, BLAMED,    "connection_read_timeout",            "the origin stopped in the middle of its answer") \
+    ROW(STREAM_IDLE,       504, POINTLESS, BLAMELESS, "connection_read_timeout",            "the origin's event stream was silent for too long") \
     ROW(SEND_TIMEOUT,      504, POINTLESS, BLAMED,    "connection_write_timeout",           "the origin did not take the request in time") \
     ROW(MALFORMED,         502, POINTLESS, BLAMED,    "http_protocol_error",                "the origin's answer is not well-formed HTTP") \
     ROW(INTERIM_FLOOD,     502, POINTLESS, BLAMED,    "http_protocol_error",                "the origin sent too many interim answers (1xx) and no final one") \

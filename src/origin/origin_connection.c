@@ -552,7 +552,9 @@ void origin_connection_late(struct timer *timer)
         if (connection->ops->goes_on(connection)) {
             break;
         }
-        origin_connection_fail(connection, ORIGIN_FAILURE_ANSWER_TIMEOUT);
+        origin_connection_fail(connection, connection->request->is_event_stream
+                                               ? ORIGIN_FAILURE_STREAM_IDLE
+                                               : ORIGIN_FAILURE_ANSWER_TIMEOUT);
         break;
     case ORIGIN_CONNECTION_TUNNELS:
         origin_connection_fail(connection, ORIGIN_FAILURE_TUNNEL_IDLE);
@@ -598,6 +600,18 @@ bool origin_connection_need_not_hurry(struct origin_connection *connection)
     return true;
 }
 
+/* Server-sent events. What has a length is none, and most answers have one. */
+static bool is_event_stream(const struct http_response *response)
+{
+    const struct bytes name = BYTES("text/event-stream");
+    const struct http_header *row = response->framing != HTTP_LENGTH_KNOWN
+                                        ? http_find(&response->headers, HTTP_HEADER_CONTENT_TYPE)
+                                        : NULL;
+    struct bytes type = row != NULL ? http_header_value(row) : BYTES("");
+
+    return type.length >= name.length && bytes_equal_fold(bytes_first(type, name.length), name);
+}
+
 void origin_connection_begin_answer(struct origin_connection *connection,
                                     const struct http_response *response, size_t here)
 {
@@ -608,6 +622,7 @@ void origin_connection_begin_answer(struct origin_connection *connection,
     metrics_origin_begins(connection->origin->counters, response->status);
     h1_body_begin(&connection->answer, response->framing, response->body_length);
     request->answer_ends = false;
+    request->is_event_stream = is_event_stream(response);
     origin_connection_set_state(connection, ORIGIN_CONNECTION_READS_BODY);
     connection->written_checked = connection->out.written;
     origin_connection_set_clock(connection, request->timeouts->response_idle);

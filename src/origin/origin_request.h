@@ -83,6 +83,7 @@ struct origin_request {
     bool replayable : 1;       /* a failure can be tried again for free: no look before reuse */
     bool unfinished : 1;       /* its body is not whole yet */
     bool is_grpc : 1;          /* its answer is judged by origin_request_grpc_ended */
+    bool is_event_stream : 1;  /* its answer is one, which may be silent while nothing happens */
     bool answer_ends : 1;      /* with the bytes of this `body`, as far as its sender knows */
     bool waits : 1;            /* in line */
     bool half_open : 1;        /* filled by service_pick: it tries an ejected origin */

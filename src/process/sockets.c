@@ -61,8 +61,14 @@ static void set_fd(struct sockets *sockets, uint32_t worker, uint32_t listener, 
 
 /* --- opening ----------------------------------------------------------------------------- */
 
-static const char *remedy_for(int failure)
+static const char *remedy_for(const struct place *place, int failure)
 {
+    if (is_local(place)) {
+        return failure == EADDRINUSE
+                   ? " (a process listens there, or a file that is no socket has this name: "
+                     "`ss -lxp` says which, stop the process or move the file)"
+                   : "";
+    }
     switch (failure) {
     case EACCES:
     case EPERM:
@@ -72,6 +78,8 @@ static const char *remedy_for(int failure)
         return " (another process listens there, `ss -ltnp` says which: stop it, choose another "
                "address, or set `reuse_port: shared` in both to give each a part of the "
                "connections)";
+    case EADDRNOTAVAIL:
+        return " (no interface of this machine has this address: `ip address` lists them)";
     default:
         return "";
     }
@@ -141,7 +149,7 @@ static bool open_one(struct sockets *sockets, uint32_t index, const struct socke
 
         if (fd < 0) {
             snprintf(why, SOCKETS_WHY_BYTES, "%scannot listen on %s: %s%s", place->at, place->name,
-                     strerror(errno), remedy_for(errno));
+                     strerror(errno), remedy_for(place, errno));
             return false;
         }
         set_fd(sockets, worker, index, fd);

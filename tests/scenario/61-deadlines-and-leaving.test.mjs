@@ -98,6 +98,18 @@ test('a request body that is too slow for the whole exchange is answered 408', a
     assert.equal(origin.heads.length, 0);
 });
 
+// Its beginning is more than limits.request_buffer, so that the origin has it already.
+test('the same of a large body, most of which the origin has', async (t) => {
+    const origin = await rawOrigin(t);
+    const gateway = await startGateway(t, through(origin, { route: 'timeouts: {total: 300ms}' }));
+    const client = await connect(t, gateway);
+    client.send(head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 100000') + 'x'.repeat(99999));
+    const problem = assertOwnError(await client.answer(), 408);
+    assert.match(problem.detail, /before the client had sent/);
+    assert.equal(problem.delivery, 'maybe');
+    assert.equal(origin.heads.length, 1);
+});
+
 test('a POST that was sent is let finish when its client leaves, and the log tells how it went', async (t) => {
     const origin = await slowOrigin(t);
     const gateway = await startGateway(t, through(origin));

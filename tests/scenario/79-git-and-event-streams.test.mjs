@@ -111,3 +111,30 @@ test(`${STREAMS} event streams`, async (t) => {
     clients.forEach((client) => client.end());
     await until('the origin to be left by all', () => open.size === 0);
 });
+
+// Each client waits in vain, and the origin has done nothing wrong: an event stream says when it began.
+test('event streams that are silent for too long do not speak against their origin', async (t) => {
+    const silent = (name) => httpOrigin(t, {
+        name,
+        handler: (asked, answer) => {
+            answer.writeHead(200, { 'Content-Type': 'Text/Event-Stream; charset=utf-8' });
+            answer.write(':hello\n\n');
+        },
+    });
+    const gateway = await startGateway(t, `
+timeouts: {response_idle: 200ms}
+services: {app: {origins: ["${(await silent('a')).address}", "${(await silent('b')).address}"]}}
+routes: [{name: all, service: app}]
+`);
+    for (let round = 0; round < 3; round++) {
+        const clients = await Promise.all([1, 2, 3, 4].map(() => connect(t, gateway)));
+        for (const client of clients) {
+            client.send(head('GET /events HTTP/1.1', 'Host: a'));
+        }
+        await gateway.logged(4 * (round + 1));
+    }
+    const [entry] = await gateway.logged(12);
+    assert.equal(entry['turnpike.outcome'], 'closed-by-timeout');
+    assert.match(entry['turnpike.detail'], /event stream was silent for too long/);
+    assert.doesNotMatch(gateway.stderr, /ejected/);
+});

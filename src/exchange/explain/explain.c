@@ -200,7 +200,7 @@ static void add_time(struct json *json, const char *name, milliseconds time)
 static void add_timeouts(struct json *json, const struct timeouts_settings *timeouts)
 {
     json_begin_row(json, "timeouts");
-    add_time(json, "gather", timeouts->request_buffer);
+    add_time(json, "request_buffer", timeouts->request_buffer);
     add_time(json, "body_idle", timeouts->body_idle);
     add_time(json, "connect", timeouts->connect);
     add_time(json, "send_idle", timeouts->send_idle);
