@@ -80,6 +80,24 @@ static bool is_tester(const struct exchange *exchange, const struct access_rules
     return false;
 }
 
+/* The preflight of the Fetch standard carries neither a cookie nor a header field of the page's own. */
+bool admit_is_preflight(const struct exchange *exchange)
+{
+    const struct http_request *request = &exchange->request;
+
+    return request->method == HTTP_OPTIONS &&
+           http_find_named(&request->headers, BYTES("Origin")) != NULL &&
+           http_find_named(&request->headers, BYTES("Access-Control-Request-Method")) != NULL;
+}
+
+/* A preflight cannot show whose it is. The request behind it is judged by itself. */
+static bool passes_maintenance(const struct exchange *exchange,
+                               const struct access_rules *access_rules)
+{
+    return is_tester(exchange, access_rules) ||
+           (access_rules->pass_count > 0 && admit_is_preflight(exchange));
+}
+
 bool admit_route_access(struct exchange *exchange)
 {
     const struct route_settings *route = exchange->routing.route;
@@ -87,7 +105,7 @@ bool admit_route_access(struct exchange *exchange)
     if (!admit_address(exchange, &route->access_rules)) {
         return false;
     }
-    if (!maintenance_holds(route) || is_tester(exchange, &route->access_rules)) {
+    if (!maintenance_holds(route) || passes_maintenance(exchange, &route->access_rules)) {
         return true;
     }
     metrics_note(exchange->context->metrics, METRICS_IN_MAINTENANCE);

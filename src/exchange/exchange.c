@@ -327,10 +327,16 @@ void queue_release(struct exchange *exchange, enum queue_hold hold)
 
 /* --- what it passes ------------------------------------------------------------------------ */
 
+/* A browser sends no cookie with a preflight, and so no ticket. */
+static bool has_waiting_room(const struct exchange *exchange)
+{
+    return exchange->routing.route->waiting_room.active != 0 && !admit_is_preflight(exchange);
+}
+
 static bool admit_metered(struct exchange *exchange)
 {
     return rate_limits_admit(exchange) &&
-           (exchange->routing.route->waiting_room.active == 0 || waiting_room_admit(exchange));
+           (!has_waiting_room(exchange) || waiting_room_admit(exchange));
 }
 
 static bool has_access_rules(const struct exchange *exchange)

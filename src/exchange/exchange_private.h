@@ -221,6 +221,8 @@ bool admit_route(struct exchange *exchange);
 bool admit_rate(struct exchange *exchange); /* once the route is known */
 /* `allow` and `deny` of its route, routes in maintenance and their testers. */
 bool admit_route_access(struct exchange *exchange);
+/* A browser asks whether a page of another origin may send a request (CORS). */
+bool admit_is_preflight(const struct exchange *exchange);
 /* Pure; also for those who explain. A client without an address (a Unix socket) is in no network. */
 bool access_rules_permit(const struct access_rules *access_rules, const struct ip *ip);
 /* waiting_room.c */

@@ -56,6 +56,14 @@ ${more}`;
         assert.equal(await status({}, '/'), 200);
     });
 
+    await t.test('a CORS preflight passes where testers may', async () => {
+        const preflight = (where) => request(gateway, { path: where, method: 'OPTIONS', headers: { Origin: 'https://www.example.com', 'Access-Control-Request-Method': 'POST', 'Access-Control-Request-Headers': 'x-tester' } });
+        assert.equal((await preflight('/shop')).status, 200);
+        await order('on', 'other');
+        assert.equal((await preflight('/')).status, 503);
+        await order('file', 'other');
+    });
+
     await t.test('by order, before what the file says, kept over a reload and another binary', async () => {
         assert.deepEqual(await order('off'), { route: 'shop', before: 'file', maintenance: 'off' });
         assert.equal(await status(), 200);

@@ -109,6 +109,30 @@ test('a waiting room', async (t) => {
     });
 });
 
+// Browsers send no cookie with it.
+const PREFLIGHT = { method: 'OPTIONS', headers: { Origin: 'https://www.example.com', 'Access-Control-Request-Method': 'POST' } };
+
+test('a CORS preflight passes without a place', async (t) => {
+    const gateway = await startGateway(t, config('{active: 8, session: 1h}'));
+    for (let i = 0; i < 20; i++) {
+        assert.equal((await request(gateway, PREFLIGHT)).status, 200);
+    }
+    const users = Array.from({ length: 8 }, () => new User(gateway));
+    for (const user of users) {
+        assert.ok(await user.settles());
+    }
+    assert.equal((await new User(gateway).ask()).status, 503);
+    const answer = await request(gateway, PREFLIGHT);
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers['set-cookie'], undefined);
+    for (const missing of ['Origin', 'Access-Control-Request-Method']) {
+        const headers = { ...PREFLIGHT.headers };
+        delete headers[missing];
+        assert.equal((await request(gateway, { ...PREFLIGHT, headers })).status, 503, `without ${missing}`);
+    }
+    assert.equal((await request(gateway, { ...PREFLIGHT, method: 'GET' })).status, 503);
+});
+
 test('a restart keeps tickets and places', async (t) => {
     const state = temporaryFolder(t);
     const yaml = `state_directory: ${state}\nroutes: [{name: sale, waiting_room: {active: 2, session: 1h}, respond: {body: in}}]`;

@@ -1116,7 +1116,8 @@ static const struct option options[] = {
      .sample = "{X-Tester: a-secret}", .sample_off = true,
      FIELD_LIST(route_settings, access_rules.pass, access_rules.pass_count), .read = config_read_condition,
      .expects = "a mapping of names to values, such as {X-Tenant: blue}",
-     .help = "Header fields of testers: a request with one of them is served in maintenance."},
+     .help = "Header fields of testers: a request with one of them is served in maintenance. So is a "
+             "CORS preflight, which cannot carry them."},
     {.path = "priority", .places = PLACE_ROUTE, .type = OPTION_CHOICE, .initial = "normal",
      .words = "critical|normal|bulk", FIELD(route_settings, priority),
      .help = "Which requests go first where requests wait for an origin (limits, pool.max_connections, "
@@ -1172,7 +1173,7 @@ static const struct option options[] = {
              "503 with a page that asks again by itself (browsers), or with JSON. A signed "
              "cookie tells users apart. The place of a new user is held for 20 s until the "
              "cookie comes back; one client address has at most a tenth of the room, or 8 "
-             "places, held so."},
+             "places, held so. A CORS preflight, which carries no cookie, passes without a place."},
     {.path = "waiting_room.active", .places = PLACE_ROUTE, .type = OPTION_COUNT, .required = true,
      .least = "1", .greatest = "4000000", .sample = "500", FIELD(waiting_room_settings, active),
      .missing = "a number of users",
