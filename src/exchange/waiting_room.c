@@ -89,22 +89,37 @@ static void begin_visit(const struct exchange *exchange, struct visit *visit)
                         is_good(visit);
 }
 
-/* Those who come before the opening are dealt: being first by a second is not fair to all. */
-static uint64_t arrival_of(const struct exchange *exchange, const struct visit *visit)
+/* Those who come before the opening are dealt: being first by a second is not fair to all. What a client
+ * could learn of its lot beforehand it could choose by, drawing tickets until a good one comes. So the
+ * ticket has the time alone, and the lot is computed with each visit. Of a number of the ticket, and not
+ * of the address: a user may have another address at the opening, and users of one would share a lot.
+ * Surplus tickets are dealt among themselves, behind the others and before users who come later. */
+static uint64_t place_in_order(const struct visit *visit)
 {
     uint64_t opens_ms = visit->settings->opens_at_ms;
+    uint64_t last_ms = opens_ms - 1 - (visit->ticket.surplus ? 0 : LOTTERY_MS);
+    uint64_t lot;
 
-    if (visit->now_ms >= opens_ms) {
-        return visit->now_ms;
+    if (visit->ticket.since_ms >= opens_ms) {
+        return visit->ticket.since_ms;
     }
-    return opens_ms - 1 - random_below(&exchange->context->worker_context->random, LOTTERY_MS);
+    if (!ticket_deal(visit->macs, &visit->ticket, opens_ms, visit->name, visit->keys[0], &lot)) {
+        return opens_ms - 1;
+    }
+    return last_ms - lot % LOTTERY_MS;
 }
 
-static void take_ticket(const struct exchange *exchange, struct visit *visit)
+static void take_ticket(const struct exchange *exchange, struct visit *visit, struct room *room,
+                        uint64_t customer)
 {
+    const struct room_limits limits = rooms_limits(visit->settings);
+    uint64_t opens_ms = visit->settings->opens_at_ms;
+
     visit->ticket = (struct ticket){.id = random_next(&exchange->context->worker_context->random),
-                                    .since_ms = arrival_of(exchange, visit)};
+                                    .since_ms = visit->now_ms};
     visit->ticket.id |= visit->ticket.id == 0;
+    visit->ticket.surplus =
+        visit->now_ms < opens_ms && !room_draw(room, &limits, customer, opens_ms);
 }
 
 /* false: no memory. */
@@ -227,10 +242,10 @@ static bool comes_in(struct exchange *exchange, struct visit *visit, struct room
     struct room_place place;
 
     if (!returns) {
-        take_ticket(exchange, visit);
+        take_ticket(exchange, visit, room, user.customer);
     }
     user.id = visit->ticket.id;
-    user.since_ms = visit->ticket.since_ms;
+    user.since_ms = place_in_order(visit);
     if (visit->now_ms < visit->settings->opens_at_ms) {
         wait_for_opening(visit, &place);
         room_wait(room, &limits, &user, visit->now_ms, place.again_s);

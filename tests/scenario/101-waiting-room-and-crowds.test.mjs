@@ -208,3 +208,64 @@ test('at the opening the lot decides, not who asks first', async (t) => {
     const earliest = users.filter((user) => user.second === users.at(-1).second).length;
     assert.deepEqual(statuses, users.map((_, i) => (i === users.length - earliest ? 200 : 503)));
 });
+
+const ticketOf = (cookie) => {
+    const [kind, id, since] = cookie.slice(COOKIE.length + 1).split('.');
+    return { cookie, kind, id, since: parseInt(since, 16) };
+};
+// The second before the opening in which the gateway has it arrive: its lot, of an hour's.
+const lotOf = (drawn, opensMs) => BigInt(`0x${hmac(roomKey, `lot ${drawn.id}${opensMs.toString(16).padStart(16, '0')}`).toString('hex').slice(0, 16)}`) % 3600000n;
+
+test('before an opening more tickets are no more chances', async (t) => {
+    const opensMs = (Math.floor(Date.now() / 1000) + 8) * 1000;
+    const gateway = await startGateway(t, config(`active: 8, session: 1h, opens_at: "${new Date(opensMs).toISOString().replace('.000', '')}"`));
+    const agent = keepAliveAgent();
+    t.after(() => agent.destroy());
+    const draw = async (from) => ({ from, ...ticketOf(cookieOf(await ask(gateway, from, { agent }))) });
+    const comesIn = async ({ from, cookie }) => (await ask(gateway, from, { cookie, agent })).status === 200;
+    const collected = [];
+    const honest = [];
+
+    await t.test('an address draws as many as it may hold on trial; more are surplus', async () => {
+        for (let i = 0; i < 40; i++) {
+            collected.push(await draw('192.0.2.1'));
+        }
+        for (let i = 0; i < 12; i++) {
+            honest.push(await draw(`198.51.100.${i}`));
+        }
+        assert.equal(collected.map((ticket) => ticket.kind).join(''), 'w'.repeat(8) + 's'.repeat(32));
+        assert.ok(honest.every((ticket) => ticket.kind === 'w'));
+    });
+
+    await t.test('a ticket tells when it was drawn, and not its lot', () => {
+        for (const { since } of [...collected, ...honest]) {
+            assert.ok(Math.abs(Date.now() - since) < 8000);
+        }
+    });
+
+    const dealt = [...honest, ...collected.slice(0, 8)];
+    await t.test('all wait until then', async () => {
+        for (const user of dealt) {
+            assert.equal(await comesIn(user), false);
+        }
+        assert.ok(Date.now() < opensMs, 'this machine is too slow for the test');
+    });
+
+    await t.test('the best lots come in, whose ever they are, and surplus tickets behind all', async () => {
+        await until('the opening', () => Date.now() > opensMs + 50);
+        const inside = new Set();
+        for (const user of [...collected.slice(8), ...dealt, ...dealt]) {
+            if (await comesIn(user)) {
+                inside.add(user);
+            }
+        }
+        assert.equal(inside.size, 8);
+        assert.deepEqual([...inside].filter(({ kind }) => kind === 's'), []);
+        // Those of one second are equal. A high lot is an early place.
+        const seconds = (user) => lotOf(user, opensMs) / 1000n;
+        const worst = [...inside].map(seconds).reduce((a, b) => (a < b ? a : b));
+        for (const user of dealt.filter((other) => !inside.has(other))) {
+            assert.ok(seconds(user) <= worst + 1n, 'a better lot waits');
+        }
+    });
+});

@@ -1192,7 +1192,9 @@ static const struct option options[] = {
      .read = config_read_opening,
      .expects = "a time such as \"2030-11-29T08:00:00Z\" or \"2030-11-29T09:00:00+01:00\"",
      .help = "Time at which users are let in. Until then all wait. Then those who wait come in "
-             "by lot, before users who arrive later. Absent: the room is open."},
+             "by lot, before users who arrive later. The lots are secret until then, and one client "
+             "address has as many as places it may hold without a cookie; further users of it come "
+             "behind the others. Absent: the room is open."},
     {.path = "waiting_room.page", .places = PLACE_ROUTE, .type = OPTION_TEXT, .least = "2",
      .greatest = "4096", .sample = "/etc/turnpike/waiting.html", .sample_off = true,
      .offset = offsetof(struct waiting_room_settings, page), .read = config_read_waiting_page,

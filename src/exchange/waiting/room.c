@@ -9,7 +9,12 @@
  * has brought the ticket back: it is held for some seconds only, and one address has at most a tenth
  * of the room on trial. What comes above that from one address holds nothing, and has to bring its
  * ticket back first. Trials are counted by a hash of the address: addresses that share a count are
- * held to the bound together, which costs their users one more request. */
+ * held to the bound together, which costs their users one more request.
+ *
+ * Before an opening tickets are drawn, and an address draws as many as it may hold on trial: more would
+ * be more chances. Those above are marked, and their users come behind all others. They are counted
+ * until the next opening, also where the ticket was brought back: a client that collects tickets does
+ * that, too. */
 #include "exchange/waiting/room.h"
 
 #include "base/check.h"
@@ -61,6 +66,8 @@ struct room {
     uint32_t *arrivals;        /* SPAN_S sums; [0] is not used */
     uint32_t base_s;           /* arrival of [1] */
     uint32_t *trials;          /* TRIALS counts */
+    uint32_t *drawn;           /* TRIALS counts: tickets of each address before the opening */
+    uint64_t drawn_for_ms;     /* that opening */
     struct siphash_key secret; /* or clients could choose addresses that share a count */
     struct room_former former; /* without those who were seen again */
     uint64_t tokens;           /* of new users, in parts of TOKEN */
@@ -224,23 +231,31 @@ static void tell_place(const struct room_limits *limits, uint32_t earlier, struc
                                                              : wait_s / 10);
 }
 
+/* Where what this address holds is counted. */
+static uint32_t count_of(const struct room *room, uint64_t customer)
+{
+    return (uint32_t)(siphash_number(&room->secret, customer) & (TRIALS - 1));
+}
+
 /* Where the user is counted while on trial; 0: it brought its ticket back. */
 static uint32_t trial_of(const struct room *room, const struct room_user *user)
 {
-    return user->returns
-               ? 0
-               : 1 + (uint32_t)(siphash_number(&room->secret, user->customer) & (TRIALS - 1));
+    return user->returns ? 0 : 1 + count_of(room, user->customer);
+}
+
+static uint32_t trials_most(const struct room_limits *limits)
+{
+    uint32_t whole = limits->per_minute != 0 && limits->per_minute < limits->active
+                         ? limits->per_minute
+                         : limits->active;
+
+    return whole / TRIAL_PART > TRIAL_LEAST ? whole / TRIAL_PART : TRIAL_LEAST;
 }
 
 static bool has_trial_left(const struct room *room, const struct room_limits *limits,
                            uint32_t trial)
 {
-    uint32_t whole = limits->per_minute != 0 && limits->per_minute < limits->active
-                         ? limits->per_minute
-                         : limits->active;
-    uint32_t most = whole / TRIAL_PART > TRIAL_LEAST ? whole / TRIAL_PART : TRIAL_LEAST;
-
-    return trial == 0 || room->trials[trial - 1] < most;
+    return trial == 0 || room->trials[trial - 1] < trials_most(limits);
 }
 
 static bool come_in(struct room *room, const struct room_limits *limits, uint64_t id,
@@ -357,6 +372,28 @@ void room_wait(struct room *room, const struct room_limits *limits, const struct
         wait_on(room, user, trial, where_it_waits(room, user), now_s, &place);
     }
     pthread_mutex_unlock(&room->lock);
+}
+
+static void begin_drawing(struct room *room, uint64_t opens_ms)
+{
+    if (room->drawn_for_ms != opens_ms) {
+        memset(room->drawn, 0, TRIALS * sizeof(*room->drawn));
+        room->drawn_for_ms = opens_ms;
+    }
+}
+
+bool room_draw(struct room *room, const struct room_limits *limits, uint64_t customer,
+               uint64_t opens_ms)
+{
+    uint32_t *drawn = &room->drawn[count_of(room, customer)];
+    bool within;
+
+    pthread_mutex_lock(&room->lock);
+    begin_drawing(room, opens_ms);
+    within = *drawn < trials_most(limits);
+    *drawn += within;
+    pthread_mutex_unlock(&room->lock);
+    return within;
 }
 
 bool room_enter(struct room *room, const struct room_limits *limits, const struct room_user *user,
@@ -551,9 +588,10 @@ struct room *room_new(uint32_t active)
     random_init(&random);
     room->secret = (struct siphash_key){random_next(&random), random_next(&random)};
     room->trials = take_pages(TRIALS * sizeof(*room->trials));
+    room->drawn = take_pages(TRIALS * sizeof(*room->drawn));
     room->arrivals = take_pages(SPAN_S * sizeof(*room->arrivals));
-    if (room->arrivals == NULL || room->trials == NULL || !make_table(&room->active, sets) ||
-        !make_table(&room->waiting, WAITING_SETS)) {
+    if (room->arrivals == NULL || room->trials == NULL || room->drawn == NULL ||
+        !make_table(&room->active, sets) || !make_table(&room->waiting, WAITING_SETS)) {
         room_free(&room);
     }
     return room;
@@ -572,6 +610,9 @@ void room_free(struct room **held)
     }
     if (room->trials != NULL) {
         munmap(room->trials, TRIALS * sizeof(*room->trials));
+    }
+    if (room->drawn != NULL) {
+        munmap(room->drawn, TRIALS * sizeof(*room->drawn));
     }
     free_table(&room->active);
     free_table(&room->waiting);

@@ -53,6 +53,10 @@ void room_free(struct room **room);
  * `return`, for room_trial_s unless room_stay is called meanwhile. */
 bool room_enter(struct room *room, const struct room_limits *limits, const struct room_user *user,
                 uint64_t now_ms, struct room_place *place);
+/* Before the room opens, for each new ticket. false: its address has drawn as many as it may for this
+ * opening. */
+bool room_draw(struct room *room, const struct room_limits *limits, uint64_t customer,
+               uint64_t opens_ms);
 /* Before the room opens: the user has a place in the order, and will ask again after `again_s`. */
 void room_wait(struct room *room, const struct room_limits *limits, const struct room_user *user,
                uint64_t now_ms, uint32_t again_s);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* "K.ID.SINCE.UNTIL.MAC", all hexadecimal of fixed width, K being a letter of `letters`; the MAC is the
  * first half of an HMAC-SHA-256 over what stands before it, by a key of the room's own. The room's name
- * in the message would take SHA-256 another block, for each refusal of a room. */
+ * in the message would take SHA-256 another block, for each refusal of a room.
+ *
+ * A lot is an HMAC of "lot" and the ticket's number, by the same key: a ticket never begins so. The client
+ * cannot compute it, and gateways with one key deal the same without telling each other. */
 #include "exchange/waiting/ticket.h"
 
 #include "base/hex.h"
@@ -14,6 +17,10 @@
 #define BODY_LENGTH (1 + 1 + 16 + 1 + 12 + 1 + 8)
 #define MAC_LENGTH HEX_DIGITS
 #define PURPOSE_MAX 160
+#define LOT_WORD "lot "
+#define LOT_LENGTH (sizeof(LOT_WORD) - 1 + HEX_DIGITS)
+
+#define SURPLUS_LETTER 's' /* of one who waits */
 
 static const char letters[] = {
     [TICKET_WAITS] = 'w',
@@ -21,21 +28,61 @@ static const char letters[] = {
     [TICKET_IN] = 'a',
 };
 
-static bool sign(struct tls_mac_maker *maker, struct bytes body, struct bytes room,
-                 struct bytes key, char digits[MAC_LENGTH])
+static char letter_of(const struct ticket *ticket)
+{
+    return ticket->kind == TICKET_WAITS && ticket->surplus ? SURPLUS_LETTER : letters[ticket->kind];
+}
+
+static bool read_letter(char letter, struct ticket *ticket)
+{
+    const char *at = memchr(letters, letter, sizeof(letters));
+
+    ticket->surplus = letter == SURPLUS_LETTER;
+    ticket->kind = at != NULL ? (enum ticket_kind)(at - letters) : TICKET_WAITS;
+    return at != NULL || ticket->surplus;
+}
+
+static bool make_mac(struct tls_mac_maker *maker, struct bytes message, struct bytes room,
+                     struct bytes key, uint64_t halves[2])
 {
     unsigned char mac[TLS_MAC_BYTES];
-    uint64_t halves[2];
     char label[PURPOSE_MAX];
     struct text purpose = text_over(label, sizeof(label));
 
     text_add_literal(&purpose, "turnpike waiting room ");
     text_add_bytes(&purpose, bytes_first(room, room.length < 128 ? room.length : 128));
-    if (!tls_mac_make(maker, key, text_since(&purpose, label), body, mac)) {
+    if (!tls_mac_make(maker, key, text_since(&purpose, label), message, mac)) {
         return false;
     }
-    memcpy(halves, mac, sizeof(halves));
-    hex_put(digits, be64toh(halves[0]), be64toh(halves[1]));
+    memcpy(halves, mac, 2 * sizeof(*halves));
+    halves[0] = be64toh(halves[0]);
+    halves[1] = be64toh(halves[1]);
+    return true;
+}
+
+static bool sign(struct tls_mac_maker *maker, struct bytes body, struct bytes room,
+                 struct bytes key, char digits[MAC_LENGTH])
+{
+    uint64_t halves[2];
+
+    if (!make_mac(maker, body, room, key, halves)) {
+        return false;
+    }
+    hex_put(digits, halves[0], halves[1]);
+    return true;
+}
+
+bool ticket_deal(struct tls_mac_maker *maker, const struct ticket *ticket, uint64_t opens_ms,
+                 struct bytes room, struct bytes key, uint64_t *lot)
+{
+    char text[LOT_LENGTH] = LOT_WORD;
+    uint64_t halves[2];
+
+    hex_put(text + sizeof(LOT_WORD) - 1, ticket->id, opens_ms);
+    if (!make_mac(maker, (struct bytes){text, sizeof(text)}, room, key, halves)) {
+        return false;
+    }
+    *lot = halves[0];
     return true;
 }
 
@@ -44,7 +91,7 @@ size_t ticket_write(struct tls_mac_maker *maker, const struct ticket *ticket, st
 {
     char digits[HEX_DIGITS];
 
-    text[0] = letters[ticket->kind];
+    text[0] = letter_of(ticket);
     text[1] = '.';
     hex_put(digits, ticket->id, ticket->since_ms << 16);
     memcpy(text + 2, digits, 16);
@@ -101,13 +148,11 @@ bool ticket_read(struct tls_mac_maker *maker, struct bytes text, struct bytes ro
 {
     struct bytes rest = text;
     uint64_t until = 0;
-    const char *letter;
 
     if (text.length != BODY_LENGTH + 1 + MAC_LENGTH || text.at[1] != '.' ||
-        (letter = memchr(letters, text.at[0], sizeof(letters))) == NULL) {
+        !read_letter(text.at[0], ticket)) {
         return false;
     }
-    ticket->kind = (enum ticket_kind)(letter - letters);
     rest = bytes_skip(rest, 2);
     if (!read_number(&rest, 16, &ticket->id) || !read_number(&rest, 12, &ticket->since_ms) ||
         !read_number(&rest, 8, &until) || ticket->id == 0) {

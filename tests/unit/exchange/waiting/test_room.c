@@ -285,6 +285,23 @@ static void a_tick_looks_only_where_users_are(void **state)
     room_free(&room);
 }
 
+/* As many as it may hold on trial, for each opening. */
+static void an_address_draws_so_many_tickets(void **state)
+{
+    const struct room_limits limits = {.active = 200, .session_s = 60};
+    struct room *room = room_new(limits.active);
+    uint32_t drawn = 0;
+
+    (void)state;
+    for (int i = 0; i < 100; i++) {
+        drawn += room_draw(room, &limits, 7, START_MS);
+    }
+    assert_int_equal(drawn, 20);
+    assert_true(room_draw(room, &limits, 8, START_MS));
+    assert_true(room_draw(room, &limits, 7, START_MS + 1));
+    room_free(&room);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +317,7 @@ int main(void)
         cmocka_unit_test(a_place_until_asked_again),
         cmocka_unit_test(the_order_of_those_who_came_before_the_opening),
         cmocka_unit_test(a_tick_looks_only_where_users_are),
+        cmocka_unit_test(an_address_draws_so_many_tickets),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
