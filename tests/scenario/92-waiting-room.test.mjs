@@ -177,6 +177,15 @@ test('two gateways with one key, and a page of the operator\'s', async (t) => {
     assert.match((await waits.ask()).body, /^<p>1 /);
 });
 
+test('times of an opening', async (t) => {
+    for (const [written, wanted] of [['2028-02-29T23:59:59Z', Date.UTC(2028, 1, 29, 23, 59, 59)], ['2030-01-01T00:30:00+01:00', Date.UTC(2029, 11, 31, 23, 30)], ['2030-11-29T08:00:00-05:30', Date.UTC(2030, 10, 29, 13, 30)]]) {
+        const gateway = await startGateway(t, config(`{active: 1, opens_at: "${written}"}`));
+        const waits = JSON.parse((await new User(gateway).ask()).body).wait_seconds;
+        assert.ok(Math.abs(waits - (wanted - Date.now()) / 1000) < 30, written);
+        await gateway.stop();
+    }
+});
+
 test('mistakes', async (t) => {
     const told = async (room, pattern) => {
         const run = await runGateway(t, `listeners: [{address: "127.0.0.1:0"}]\nroutes: [{waiting_room: ${room}, respond: {body: a}}]`, { args: (file) => ['-t', '-c', file] });
@@ -185,6 +194,10 @@ test('mistakes', async (t) => {
     };
     await told('{session: 5m}', /active/);
     await told('{active: 1, opens_at: "tomorrow, at eight o\'clock"}', /expects a time such as/);
+    for (const never of ['2030-13-01T00:00:00Z', '2030-00-01T00:00:00Z', '2030-11-31T00:00:00Z', '2030-02-29T00:00:00Z', '2030-11-30T25:61:61Z', '2030-11-30T24:00:00Z', '2030-11-27T08:00:60Z',
+        '2030-11-27T08:00:00+99:99', '2030-11-27T08:00:00+01:60', '2030-11-27 08:00:00Z', '2030- 1- 1T 8: 0: 0Z', '2030-11-27T08:00:00+ 1:00', '2030-11-27T08:00:00Z0', '2030-11-27T08:00:00.5Z', '+030-11-27T08:00:00Z']) {
+        await told(`{active: 1, opens_at: "${never}"}`, /expects a time such as "2030-11-29T08:00:00Z"/);
+    }
     await told('{active: 1, keys: [/etc/hostname]}', /random ones are the least/);
     await told('{active: 1, page: /nonexistent.html}', /No such file/);
     await told('{active: 1, cookie: "a b"}', /a cookie's name/);

@@ -2,39 +2,80 @@
 /* The `waiting_room` of a route, with the files that it names. Called by read_routes.c. */
 #include "config/read/reading.h"
 
-#include <stdio.h>
 #include <time.h>
 
 #define PAGE_MOST (48u << 10) /* it is filled in for each user, in one piece */
 #define KEY_LEAST 32u
 #define KEY_MOST 4096u
 
-/* "2030-11-29T08:00:00Z", or with +01:00 in place of Z (RFC 3339). */
+#define DATE_TIME_FORM "0000-00-00T00:00:00"
+#define DATE_TIME_LENGTH (sizeof(DATE_TIME_FORM) - 1)
+
+/* A digit for each 0, and all else as it stands there. */
+static bool has_form(struct bytes text, const char *form)
+{
+    bool same = text.length == strlen(form);
+
+    for (size_t i = 0; same && i < text.length; i++) {
+        same = form[i] == '0' ? text.at[i] >= '0' && text.at[i] <= '9' : text.at[i] == form[i];
+    }
+    return same;
+}
+
+/* Of two digits. */
+static int number_at(struct bytes text, size_t at)
+{
+    return (text.at[at] - '0') * 10 + text.at[at + 1] - '0';
+}
+
+/* Of a day that the calendar has: timegm makes 1 December of 31 November. */
+static bool read_date_time(struct bytes text, long long *seconds)
+{
+    struct tm moment = {
+        .tm_year = number_at(text, 0) * 100 + number_at(text, 2) - 1900,
+        .tm_mon = number_at(text, 5) - 1,
+        .tm_mday = number_at(text, 8),
+        .tm_hour = number_at(text, 11),
+        .tm_min = number_at(text, 14),
+        .tm_sec = number_at(text, 17),
+    };
+    const struct tm said = moment;
+
+    *seconds = timegm(&moment);
+    return moment.tm_year == said.tm_year && moment.tm_mon == said.tm_mon &&
+           moment.tm_mday == said.tm_mday && moment.tm_hour == said.tm_hour &&
+           moment.tm_min == said.tm_min && moment.tm_sec == said.tm_sec;
+}
+
+/* "Z", "+01:00" or "-01:00". */
+static bool read_zone(struct bytes text, long long *seconds)
+{
+    bool is_east = has_form(text, "+00:00");
+
+    *seconds = 0;
+    if (bytes_equal(text, BYTES("Z"))) {
+        return true;
+    }
+    if ((!is_east && !has_form(text, "-00:00")) || number_at(text, 1) > 23 ||
+        number_at(text, 4) > 59) {
+        return false;
+    }
+    *seconds = (number_at(text, 1) * 3600LL + number_at(text, 4) * 60LL) * (is_east ? 1 : -1);
+    return true;
+}
+
+/* RFC 3339 section 5.6, in whole seconds. */
 static bool read_moment(struct bytes text, uint64_t *milliseconds)
 {
-    struct tm moment = {0};
-    int hours = 0;
-    int minutes = 0;
-    char sign = '+';
-    int end = 0;
-    long long seconds;
+    long long seconds = 0;
+    long long east = 0;
+    bool good = text.length > DATE_TIME_LENGTH &&
+                has_form(bytes_first(text, DATE_TIME_LENGTH), DATE_TIME_FORM) &&
+                read_date_time(text, &seconds) &&
+                read_zone(bytes_skip(text, DATE_TIME_LENGTH), &east) && seconds - east > 0;
 
-    if (text.length > 31 ||
-        sscanf(text.at, "%4d-%2d-%2dT%2d:%2d:%2d%n", &moment.tm_year, &moment.tm_mon,
-               &moment.tm_mday, &moment.tm_hour, &moment.tm_min, &moment.tm_sec, &end) != 6 ||
-        end != 19) {
-        return false;
-    }
-    if (strcmp(text.at + end, "Z") != 0 &&
-        (sscanf(text.at + end, "%1c%2d:%2d", &sign, &hours, &minutes) != 3 ||
-         strlen(text.at + end) != 6 || (sign != '+' && sign != '-'))) {
-        return false;
-    }
-    moment.tm_year -= 1900;
-    moment.tm_mon -= 1;
-    seconds = timegm(&moment) - (sign == '+' ? 1 : -1) * (hours * 3600LL + minutes * 60LL);
-    *milliseconds = (uint64_t)seconds * 1000;
-    return seconds > 0;
+    *milliseconds = good ? (uint64_t)(seconds - east) * 1000 : 0;
+    return good;
 }
 
 void config_read_opening(struct reading *reading, const struct node *node, void *at)
