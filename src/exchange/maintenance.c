@@ -83,6 +83,11 @@ bool maintenance_holds(const struct route_settings *route)
     return order == MAINTENANCE_BY_FILE ? route->access_rules.maintenance : order == MAINTENANCE_ON;
 }
 
+bool maintenance_differs(const struct route_settings *route)
+{
+    return maintenance_holds(route) != route->access_rules.maintenance;
+}
+
 void maintenance_read(maintenance_seen *seen, void *owner)
 {
     uint32_t count = atomic_load_explicit(&maintenance_orders, memory_order_acquire);

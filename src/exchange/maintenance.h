@@ -24,6 +24,9 @@ enum maintenance_order maintenance_of(const char *route);
 /* Whether the route is in maintenance now, by an order or by the file. */
 bool maintenance_holds(const struct route_settings *route);
 
+/* Whether an order is in force that is not what the file says. */
+bool maintenance_differs(const struct route_settings *route);
+
 /* Each order that is not BY_FILE; the name is valid as long as the process. */
 typedef void maintenance_seen(void *owner, const char *route, enum maintenance_order order);
 void maintenance_read(maintenance_seen *seen, void *owner);

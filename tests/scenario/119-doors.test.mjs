@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { adminIn, askJson, askRefused } from './lib/control.mjs';
+import { adminIn, ask, askJson, askRefused } from './lib/control.mjs';
 import { request } from './lib/client.mjs';
 import { runGateway, startGateway } from './lib/gateway.mjs';
 import { until } from './lib/wait.mjs';
@@ -73,7 +73,15 @@ ${more}`;
         assert.equal(await status(), 200);
         assert.equal(await status({}, '/'), 503);
         const routes = (await askJson(gateway, '/v1/routes')).routes;
-        assert.deepEqual(routes.map((route) => [route.name, route.maintenance ?? false]), [['shop', false], ['other', true]]);
+        assert.deepEqual(routes.map((route) => [route.name, route.maintenance, route.maintenance_by]), [['shop', false, 'operator'], ['other', true, 'operator']]);
+        assert.deepEqual((await askJson(gateway, '/v1/status')).differs_from_file, ['route shop: maintenance off (operator)', 'route other: maintenance on (operator)']);
+        assert.equal((await ask(gateway, '/v1/config')).body, `# These routes differ from the file:
+routes:
+  - name: "shop"
+    maintenance: false # by operator
+  - name: "other"
+    maintenance: true # by operator
+`);
         await gateway.upgrade();
         assert.equal(await status(), 200);
         assert.equal(await status({}, '/'), 503);
@@ -81,6 +89,9 @@ ${more}`;
         await order('file', 'other');
         assert.equal(await status(), 503);
         assert.equal(await status({}, '/'), 200);
+        assert.deepEqual((await askJson(gateway, '/v1/routes')).routes.map((route) => route.maintenance_by), ['file', undefined]);
+        assert.equal((await askJson(gateway, '/v1/status')).differs_from_file, undefined);
+        assert.equal((await ask(gateway, '/v1/config')).body, '# Nothing differs from the file.\n');
     });
 
     await t.test('what is no order, and no route', async () => {

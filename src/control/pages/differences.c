@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Weights of splits and drained origins, as lines for status and as YAML for the file (GET
- * /v1/config). */
+/* Weights of splits, orders of maintenance and drained origins, as lines for status and as YAML for the
+ * file (GET /v1/config). */
 #include "control/pages/differences.h"
 
 #include "control/endpoints.h"
 #include "control/pages/readings.h"
+#include "exchange/maintenance.h"
 
 /* Lines of a list of that name, which there is once it has one. */
 struct lines {
@@ -51,7 +52,23 @@ static void on_drain_note(void *owner, const char *label)
     add_line(owner, &line);
 }
 
-void differences_add(struct json *json, const struct control_sources *sources)
+static void add_maintenance_lines(struct lines *lines, const struct settings *settings)
+{
+    for (uint32_t i = 0; i < settings->route_count; i++) {
+        const struct route_settings *route = &settings->routes[i];
+
+        if (maintenance_differs(route)) {
+            struct page line = {0};
+
+            page_format(&line, "route %s: maintenance %s (operator)", route->name,
+                        maintenance_order_name(maintenance_of(route->name)));
+            add_line(lines, &line);
+        }
+    }
+}
+
+void differences_add(struct json *json, const struct control_sources *sources,
+                     const struct settings *settings)
 {
     struct lines lines = {json, "differs_from_file", false};
     struct readings readings;
@@ -62,6 +79,7 @@ void differences_add(struct json *json, const struct control_sources *sources)
             add_split_line(&lines, &readings.splits[i]);
         }
     }
+    add_maintenance_lines(&lines, settings);
     for (size_t i = 0; i < readings.origin_count; i++) {
         if (readings.origins[i].drained) {
             struct page line = {0};
@@ -156,9 +174,7 @@ static void add_quoted(struct page *page, const char *text)
 
 static void add_split_yaml(struct page *page, const struct split_reading *split)
 {
-    page_add_text(page, "  - name: ");
-    add_quoted(page, split->route);
-    page_add_text(page, "\n    split: {");
+    page_add_text(page, "    split: {");
     for (uint32_t i = 0; i < split->arm_count; i++) {
         page_add_text(page, i > 0 ? ", " : "");
         add_quoted(page, split->arms[i].service);
@@ -168,23 +184,41 @@ static void add_split_yaml(struct page *page, const struct split_reading *split)
     page_format(page, "} # by %s\n", split_cause_name(split->cause));
 }
 
+/* What differs of this route, if anything does. */
+static void add_route_yaml(struct page *page, const struct route_settings *route,
+                           const struct split_reading *split)
+{
+    bool has_weights = split != NULL && split->differs;
+    bool has_order = maintenance_differs(route);
+
+    if (!has_weights && !has_order) {
+        return;
+    }
+    page_add_text(page, page->length > 0 ? "" : "# These routes differ from the file:\nroutes:\n");
+    page_add_text(page, "  - name: ");
+    add_quoted(page, route->name);
+    page_add_char(page, '\n');
+    if (has_weights) {
+        add_split_yaml(page, split);
+    }
+    if (has_order) {
+        page_format(page, "    maintenance: %s # by operator\n",
+                    maintenance_holds(route) ? "true" : "false");
+    }
+}
+
 static void on_drain_note_yaml(void *owner, const char *label)
 {
     page_format(owner, "#   %s (not in DNS now)\n", label);
 }
 
-static void add_splits_yaml(struct page *page, const struct readings *readings)
+static void add_routes_yaml(struct page *page, const struct settings *settings,
+                            const struct readings *readings)
 {
-    bool any = false;
+    for (uint32_t i = 0; i < settings->route_count; i++) {
+        const struct route_settings *route = &settings->routes[i];
 
-    for (size_t i = 0; i < readings->split_count; i++) {
-        if (readings->splits[i].differs) {
-            page_add_text(page, any ? ""
-                                    : "# These routes have other weights than the file says:\n"
-                                      "routes:\n");
-            any = true;
-            add_split_yaml(page, &readings->splits[i]);
-        }
+        add_route_yaml(page, route, readings_split(readings, route->name));
     }
 }
 
@@ -210,11 +244,12 @@ static void add_origins_yaml(struct page *page, const struct control_sources *so
 
 void config_answer(struct question *question)
 {
+    const struct settings *settings = question_settings(question);
     struct page *page = &question->page;
     struct readings readings;
 
     readings_take(question->sources, READ_SPLITS | READ_ORIGINS, &readings);
-    add_splits_yaml(page, &readings);
+    add_routes_yaml(page, settings, &readings);
     add_origins_yaml(page, question->sources, &readings);
     readings_release(&readings);
     if (page->length == 0) {

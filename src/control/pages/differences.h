@@ -7,7 +7,8 @@
 #include "control/sources.h"
 
 /* A list "differs_from_file" with a line for each, if there is any. */
-void differences_add(struct json *json, const struct control_sources *sources);
+void differences_add(struct json *json, const struct control_sources *sources,
+                     const struct settings *settings);
 /* A list "overrides_ended" of the weights that an operator set and that would end with that file, if there is
  * any: it may be a way back that an operator counts on. */
 void overrides_ended_add(struct json *json, const struct control_sources *sources,

@@ -95,6 +95,18 @@ static void add_action(struct json *json, const struct route_settings *route,
     }
 }
 
+/* An order that says what the file says is one all the same: it holds over a reload that changes the
+ * file. */
+static void add_maintenance(struct json *json, const struct route_settings *route)
+{
+    bool by_order = maintenance_of(route->name) != MAINTENANCE_BY_FILE;
+
+    if (by_order || route->access_rules.maintenance) {
+        json_flag(json, "maintenance", maintenance_holds(route));
+        json_text(json, "maintenance_by", by_order ? "operator" : "file");
+    }
+}
+
 void routes_answer(struct question *question)
 {
     const struct control_sources *sources = question->sources;
@@ -115,9 +127,7 @@ void routes_answer(struct question *question)
         json_text(json, "name", route->name);
         add_match(json, route);
         add_action(json, route, readings_split(&readings, route->name));
-        if (maintenance_holds(route)) {
-            json_flag(json, "maintenance", true);
-        }
+        add_maintenance(json, route);
         route_facts_add(json, route, reading != NULL ? reading->by_cache : NULL);
         merged_add_counts(json, reading);
         add_speed(json, meters, route->name);

@@ -82,7 +82,7 @@ void status_answer(struct question *question)
     add_reloads(json, sources);
     json_number(json, "routes", settings->route_count);
     json_number(json, "services", settings->service_count);
-    differences_add(json, sources);
+    differences_add(json, sources, settings);
     stopped_ramps_add(json, sources);
     add_load(json, sources, sources->workers);
     add_listeners(json, sources, settings);
