@@ -33,6 +33,16 @@ routes:
     assert.match(problem.detail, /allow, deny/);
 });
 
+test('an empty list of allow is a mistake: it let all in', async (t) => {
+    for (const file of ['listeners: [{address: "127.0.0.1:0"}]\nroutes: [{allow: [], respond: {}}]', 'listeners: [{address: "127.0.0.1:0", allow: []}]\nroutes: [{respond: {}}]']) {
+        const run = await runGateway(t, file, { args: (at) => ['-t', '-c', at] });
+        assert.equal(run.code, 1, run.stderr);
+        assert.match(run.stderr, /'allow' is empty; leave it out to let all clients in; for none write deny: \[0\.0\.0\.0\/0, "::\/0"\]/);
+    }
+    const run = await runGateway(t, 'listeners: [{address: "127.0.0.1:0"}]\nroutes: [{deny: [], respond: {}}]', { args: (at) => ['-t', '-c', at] });
+    assert.equal(run.code, 0, run.stderr);
+});
+
 test('maintenance', async (t) => {
     const config = (maintenance, more = '') => (folder) => `
 state_directory: ${folder}

@@ -350,8 +350,8 @@ static void refuse_members(struct reading *reading, const struct option *option,
         READING_ERROR(reading, node, "'%s' expects a text or a list of texts, not a mapping",
                       option->path);
     } else {
-        READING_ERROR(reading, node, "'%s' is empty; leave it out, or give it a value",
-                      option->path);
+        READING_ERROR(reading, node, "'%s' is empty; %s", option->path,
+                      option->empty != NULL ? option->empty : "leave it out, or give it a value");
     }
 }
 

@@ -29,8 +29,7 @@
 
 /* Networks of clients or proxies. */
 #define NETWORKS \
-    .may_be_empty = true, .read = config_read_network, \
-    .expects = "a network such as 10.0.0.0/8, 192.0.2.7 or fd00::/8"
+    .read = config_read_network, .expects = "a network such as 10.0.0.0/8, 192.0.2.7 or fd00::/8"
 
 #define STATUSES \
     .read = config_read_status, \
@@ -203,7 +202,7 @@ static const struct option options[] = {
              "conf.d/*.yaml, whose files are read in order of their names; relative ones count "
              "from this file's folder. All other options stay in the main file."},
     {.path = "trusted_proxies", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS, .initial = "[]",
-     FIELD_LIST(settings, trusted_proxies, trusted_proxy_count), NETWORKS,
+     FIELD_LIST(settings, trusted_proxies, trusted_proxy_count), NETWORKS, .may_be_empty = true,
      .help = "Networks whose X-Forwarded-*, Forwarded, X-Real-IP and X-Request-Id lines are "
              "believed and kept; those of other senders are dropped. The client is the last "
              "address in X-Forwarded-For, or else in Forwarded, outside of these networks."},
@@ -454,7 +453,7 @@ static const struct option options[] = {
      .help = "Requests that may come at once after a pause; auto: those of two seconds."},
     {.path = "client_limits.exempt", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS,
      .initial = "[]",
-     BESIDE_GROUP(client_limits, exempt_clients, exempt_client_count), NETWORKS,
+     BESIDE_GROUP(client_limits, exempt_clients, exempt_client_count), NETWORKS, .may_be_empty = true,
      .help = "Networks without these limits."},
 
     {.path = "error_pages", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_HEADERS,
@@ -498,7 +497,7 @@ static const struct option options[] = {
              "client; {} on a Unix socket, where its mode says who may connect."},
     {.path = "proxy_protocol.from", .places = PLACE_LISTENER, .type = OPTION_NETWORKS,
      .sample = "[10.0.0.0/8]",
-     FIELD_LIST(listener_settings, proxy_from, proxy_from_count), NETWORKS,
+     FIELD_LIST(listener_settings, proxy_from, proxy_from_count), NETWORKS, .may_be_empty = true,
      .help = "Networks of the proxies that send such headers; a connection from elsewhere is closed "
              "unread. [0.0.0.0/0, \"::/0\"] takes a header from any peer. A client that a header "
              "names is never one of trusted_proxies unless the proxy that sent it is one, too."},
@@ -631,12 +630,13 @@ static const struct option options[] = {
     {.path = "allow", .places = PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_NETWORKS,
      .sample = "[10.0.0.0/8]", .sample_off = true,
      FIELD_LIST(listener_settings, access_rules.allow, access_rules.allow_count), IN_ROUTE(access_rules.allow), NETWORKS,
+     .empty = "leave it out to let all clients in; for none write deny: [0.0.0.0/0, \"::/0\"]",
      .help = "Networks of clients whose requests are served; others get 403. Absent: all. The client "
              "is the one that trusted_proxies name; one without an address (a Unix socket) is in no "
              "network."},
     {.path = "deny", .places = PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_NETWORKS,
      .sample = "[10.66.0.0/16]", .sample_off = true,
-     FIELD_LIST(listener_settings, access_rules.deny, access_rules.deny_count), IN_ROUTE(access_rules.deny), NETWORKS,
+     FIELD_LIST(listener_settings, access_rules.deny, access_rules.deny_count), IN_ROUTE(access_rules.deny), NETWORKS, .may_be_empty = true,
      .help = "Networks of clients whose requests get 403, even if allow lists them."},
     {.path = "hsts", .places = PLACE_LISTENER, .type = OPTION_TEXT, .least = "1",
      .greatest = "256", .sample = "max-age=31536000; includeSubDomains", .sample_off = true,

@@ -81,6 +81,7 @@ struct option {
     uint16_t to_count;  /* from the array of a list to its length */
     uint16_t most;      /* members of a list; 0: any number */
     bool may_be_empty;  /* a list */
+    const char *empty;  /* the remedy where one is that may not be; NULL: the usual one */
 };
 
 /* In table order; NULL behind the last one. */
