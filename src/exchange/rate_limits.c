@@ -47,6 +47,9 @@ static bool part_of_key(const struct exchange *exchange, const struct request_so
         }
         *value = tls->client->subject;
         return value->length > 0;
+    case SOURCE_QUERY:
+        return request->query.length <= PATH_MOST &&
+               uri_query_decoded(request->query, source->name, room, value) && value->length > 0;
     case SOURCE_CLIENT_ADDRESS:
         memcpy(room, &address, sizeof(address)); /* as text it would only be longer */
         *value = (struct bytes){room, sizeof(address)};

@@ -238,6 +238,59 @@ bool uri_query_value(struct bytes query, struct bytes name, struct bytes *value)
     return false;
 }
 
+/* Takes one character off the text, or what an escape stands for. */
+static char take_decoded(struct bytes *text)
+{
+    const char *at = text->at;
+
+    if (text->length >= 3 && at[0] == '%' &&
+        http_all_are(bytes_skip(bytes_first(*text, 3), 1), HTTP_CHAR_HEX)) {
+        *text = bytes_skip(*text, 3);
+        return (char)(http_hex_value(at[1]) << 4 | http_hex_value(at[2]));
+    }
+    *text = bytes_skip(*text, 1);
+    return at[0];
+}
+
+static bool is_same_decoded(struct bytes one, struct bytes other)
+{
+    while (one.length > 0 && other.length > 0) {
+        if (take_decoded(&one) != take_decoded(&other)) {
+            return false;
+        }
+    }
+    return one.length == other.length;
+}
+
+static struct bytes decode(struct bytes text, char *room)
+{
+    size_t length = 0;
+
+    while (text.length > 0) {
+        room[length++] = take_decoded(&text);
+    }
+    return (struct bytes){room, length};
+}
+
+bool uri_query_decoded(struct bytes query, struct bytes name, char *room, struct bytes *value)
+{
+    while (query.length > 0) {
+        const char *end = memchr(query.at, '&', query.length);
+        size_t length = end != NULL ? (size_t)(end - query.at) : query.length;
+        const char *equals = length > 0 ? memchr(query.at, '=', length) : NULL;
+        size_t name_length = equals != NULL ? (size_t)(equals - query.at) : length;
+
+        if (length > 0 && is_same_decoded(bytes_first(query, name_length), name)) {
+            *value = decode(bytes_first(bytes_skip(query, name_length + (equals != NULL)),
+                                        length - name_length - (equals != NULL)),
+                            room);
+            return true;
+        }
+        query = bytes_skip(query, length + (end != NULL ? 1 : 0));
+    }
+    return false;
+}
+
 /* --- authorities -------------------------------------------------------------------------- */
 
 static bool is_port(struct bytes port)

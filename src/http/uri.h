@@ -27,6 +27,10 @@ struct bytes uri_normalise_escapes(struct bytes path, char *scratch);
 /* The value of the first `name=` in a query, compared and returned as it came (not decoded). */
 bool uri_query_value(struct bytes query, struct bytes name, struct bytes *value);
 
+/* The same whatever the spelling: name and value are compared and returned with their percent-escapes
+ * decoded, once; a bad escape and "+" stay as they are. `room`: at least query.length bytes. */
+bool uri_query_decoded(struct bytes query, struct bytes name, char *room, struct bytes *value);
+
 /* Splits "host", "host:port", "[v6]:port" (RFC 3986 section 3.2). False when malformed:
  * bad characters, userinfo, empty host, port not 0 to 65535. `host` keeps v6 brackets. */
 bool uri_split_authority(struct bytes authority, struct bytes *host, struct bytes *port);

@@ -62,6 +62,14 @@ test('rate limits by key', async (t) => {
         }
     });
 
+    await t.test('nor has a query parameter', async (t) => {
+        const gateway = await startGateway(t, route('[{key: {query: k}, requests: 2, window: 1h}]'));
+        const ask = async (query) => (await request(gateway, { path: `/?${query}` })).status;
+        for (const [query, wanted] of [['k=1', 200], ['k=%31', 200], ['%6b=1', 429], ['a=2&%6B=%31', 429], ['k=%2531', 200], ['k=+', 200], ['k=%20', 200], ['k=+', 200], ['k=+', 429]]) {
+            assert.equal(await ask(query), wanted, query);
+        }
+    });
+
     await t.test('each of several limits holds, and what one refuses another has not counted', async (t) => {
         const gateway = await startGateway(t, route(`
       - {name: all, key: {path_segment: 1}, requests: 4, window: 1h}

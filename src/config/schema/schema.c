@@ -1152,7 +1152,9 @@ static const struct option options[] = {
      .missing = "what to count by, such as {header: X-Api-Key}",
      .help = "What is counted: a place in the request, or several together. {path_segment: 1} is the "
              "first segment of the path; certificate_subject is that of the client's certificate. "
-             "A request that lacks one of them is not counted by this limit."},
+             "Query parameters and path segments count the same in each of their spellings: "
+             "?k=%31 is ?k=1, but + is no space. A request that lacks one of them is not "
+             "counted by this limit."},
     {.path = "rate_limits.requests", .places = PLACE_ROUTE, .type = OPTION_COUNT, .required = true,
      .least = "1", .greatest = "1000000000", .sample = "100", FIELD(rate_limit_settings, requests),
      .missing = "a number of requests in each window",

@@ -172,6 +172,39 @@ static void the_first_query_value_is_found(void **state)
     assert_false(uri_query_value(BYTES("&"), BYTES(""), &value));
 }
 
+static void expect_decoded(const char *query, const char *name, const char *expected)
+{
+    char room[64];
+    struct bytes value;
+
+    assert_true(uri_query_decoded(bytes_of(query), bytes_of(name), room, &value));
+    assert_bytes(value, expected);
+}
+
+static void a_query_value_is_found_in_any_spelling(void **state)
+{
+    char room[64];
+    struct bytes value;
+
+    (void)state;
+    expect_decoded("k=1", "k", "1");
+    expect_decoded("k=%31", "k", "1");
+    expect_decoded("%6b=1", "k", "1");
+    expect_decoded("%6B=%2531", "k", "%31");
+    expect_decoded("a=0&%6b=%3D%26&k=2", "k", "=&");
+    expect_decoded("a%20b=1", "a%20b", "1");
+    expect_decoded("a b=1", "a%20b", "1");
+    expect_decoded("k=a+b", "k", "a+b");
+    expect_decoded("k=%zz%4", "k", "%zz%4");
+    expect_decoded("k=%", "k", "%");
+    expect_decoded("k", "k", "");
+    expect_decoded("k=a=b", "k", "a=b");
+    assert_false(uri_query_decoded(BYTES("kk=1&K=1"), BYTES("k"), room, &value));
+    assert_false(uri_query_decoded(BYTES("k%3D=1"), BYTES("k"), room, &value));
+    assert_false(uri_query_decoded(BYTES("k%00=1"), BYTES("k"), room, &value));
+    assert_false(uri_query_decoded(BYTES("&"), BYTES(""), room, &value));
+}
+
 static void expect_authority(const char *authority, const char *host, const char *port)
 {
     struct bytes found_host;
@@ -234,6 +267,7 @@ int main(void)
         cmocka_unit_test(long_paths_are_seen_through),
         cmocka_unit_test(what_no_route_may_match_is_refused),
         cmocka_unit_test(the_first_query_value_is_found),
+        cmocka_unit_test(a_query_value_is_found_in_any_spelling),
         cmocka_unit_test(rfc3986_3_2_authorities_are_split),
         cmocka_unit_test(rfc3986_3_2_malformed_authorities_are_refused),
     };
