@@ -150,6 +150,35 @@ test('a restart keeps tickets and places', async (t) => {
     }
 });
 
+test('the secret is there before the first ticket', async (t) => {
+    const state = temporaryFolder(t);
+    const yaml = `state_directory: ${state}\nroutes: [{name: sale, waiting_room: {active: 1, session: 1h}, respond: {body: in}}]`;
+    const before = await startGateway(t, yaml);
+    assert.ok(fs.existsSync(path.join(state, 'pin-secret')));
+    assert.doesNotMatch(before.stderr, /waiting room/);
+    const user = new User(before);
+    assert.ok(await user.isIn());
+    await before.crash();
+
+    const after = await startGateway(t, yaml);
+    assert.ok(await new User(after).isIn());
+    user.gateway = after;
+    assert.ok(await user.isIn());
+});
+
+test('a room whose places no restart keeps is warned of', async (t) => {
+    const file = (more, room) => `${more}\nlisteners: [{address: "127.0.0.1:0"}]\nroutes: [{name: sale, waiting_room: {active: 1${room}}, respond: {body: in}}]`;
+    const key = path.join(temporaryFolder(t), 'key');
+    fs.writeFileSync(key, 'k'.repeat(48));
+    const warned = /route sale: its waiting room has no .keys., and no state directory can be written/;
+    const told = async (...parts) => (await runGateway(t, file(...parts), { args: (at) => ['-t', '-c', at] })).stderr;
+    assert.match(await told('state_directory: /nonexistent', ''), warned);
+    assert.doesNotMatch(await told('state_directory: /nonexistent', `, keys: [${key}]`), warned);
+    assert.doesNotMatch(await told(`state_directory: ${path.dirname(key)}`, ''), warned);
+    const gateway = await startGateway(t, file('state_directory: /nonexistent', ''));
+    assert.match(gateway.stderr, warned);
+});
+
 test('before the opening all wait', async (t) => {
     const gateway = await startGateway(t, config(`{active: 100, opens_at: "${new Date(Date.now() + 3600000).toISOString().replace(/\.[0-9]+/, '')}"}`));
     const user = new User(gateway);

@@ -47,6 +47,7 @@ struct state_store {
     bool pins_failed;            /* told once */
     bool drops_pins;             /* what their file holds means nothing */
     bool secret_kept;            /* its file holds the table's */
+    bool is_fresh;               /* neither the secret nor pins were there */
 
     struct alarm tick;
     int successor[2]; /* the pipe to it: to read from, to write to; -1 */
@@ -204,6 +205,7 @@ static bool read_secret(struct state_store *state_store, struct siphash_key *sec
                 (size_t)end == sizeof(SECRET_FORM " ") - 1 + 32;
 
     *secret = (struct siphash_key){first, second};
+    state_store->is_fresh = text != NULL && length == 0;
     free(text);
     return good;
 }
@@ -226,6 +228,7 @@ static void restore_pins(struct state_store *state_store)
         log_warning("the file of idempotency keys is of another version and left out");
         state_store->drops_pins = true;
     }
+    state_store->is_fresh = state_store->is_fresh && pins != NULL && length == 0;
     free(pins);
 }
 
@@ -485,6 +488,18 @@ static bool keep_secret(struct state_store *state_store)
     return state_store->secret_kept;
 }
 
+/* Before any worker serves: a ticket of a waiting room or a pin of a process that is killed in its first
+ * second would mean nothing to the next one. Where something is there that is not understood, it stays
+ * until there is something to keep: this start may yet fail. */
+static void keep_first_secret(struct state_store *state_store)
+{
+    if (has_directory(state_store) && state_store->is_fresh && !keep_secret(state_store)) {
+        log_warning("cannot write %s/%s: %s; it is tried again, and until then a crash would end "
+                    "the tickets of waiting rooms; free the disk, or let `user` write there",
+                    state_store->parts.state_directory, file_names[SECRET], strerror(errno));
+    }
+}
+
 /* An eighth more at most: rather too many places kept than too few, and a file that is not written each
  * second. */
 static uint32_t rounded_up(uint32_t active)
@@ -679,6 +694,7 @@ static void on_tick(void *owner)
 
 void state_store_start(struct state_store *state_store, struct handover *handover)
 {
+    keep_first_secret(state_store);
     split_registry_read(state_store->parts.splits, on_split, state_store);
     state_store->former = handover_take_one(handover, RAMPS_KIND, HANDOVER_PIPE);
     if (state_store->former >= 0 &&

@@ -25,15 +25,6 @@ static void warn(const struct file_place *at, const char *what, const char *name
     log_warning("%s%s %s: %s", file_place_text(at, place), what, name, why);
 }
 
-void preflight_log_warnings(const struct settings *settings)
-{
-    char place[FILE_PLACE_TEXT_MAX];
-
-    for (const struct config_warning *at = settings->warnings; at != NULL; at = at->next) {
-        log_warning("%s%s", file_place_text(&at->at, place), at->what);
-    }
-}
-
 /* --- as whom ------------------------------------------------------------------------------ */
 
 /* What is opened after the start has dropped its rights is asked for without them. */
@@ -187,12 +178,17 @@ static bool has_ramp(const struct settings *settings)
     return false;
 }
 
+/* 0, or why nothing can be written there. */
+static int cannot_keep_state(const char *directory)
+{
+    return directory != NULL && faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0 ? errno
+                                                                                            : 0;
+}
+
 static void check_at_state(const struct settings *settings)
 {
     char *directory = state_directory_choose(settings->state_directory);
-    int failure = directory != NULL && faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) < 0
-                      ? errno
-                      : 0;
+    int failure = cannot_keep_state(directory);
 
     if (failure == 0) {
         free(directory);
@@ -210,7 +206,47 @@ static void check_at_state(const struct settings *settings)
     free(directory);
 }
 
+/* With keys of its own a room lets its users in again by their tickets. */
+static void warn_of_rooms(const struct settings *settings)
+{
+    static const struct file_place nowhere = {0};
+
+    for (uint32_t i = 0; i < settings->route_count; i++) {
+        const struct route_settings *route = &settings->routes[i];
+
+        if (route->waiting_room.active > 0 && route->waiting_room.key_count == 0) {
+            warn(&nowhere, "route", route->name,
+                 "its waiting room has no `keys`, and no state directory can be written: a "
+                 "restart ends the places of all users; set state_directory, or "
+                 "waiting_room.keys");
+        }
+    }
+}
+
+static void check_rooms(const struct settings *settings)
+{
+    bool changed = become(settings->user);
+    char *directory = state_directory_choose(settings->state_directory);
+    int failure = cannot_keep_state(directory);
+
+    be_root_again(changed);
+    free(directory);
+    if (failure != 0) {
+        warn_of_rooms(settings);
+    }
+}
+
 /* --- all ---------------------------------------------------------------------------------- */
+
+void preflight_log_warnings(const struct settings *settings)
+{
+    char place[FILE_PLACE_TEXT_MAX];
+
+    for (const struct config_warning *at = settings->warnings; at != NULL; at = at->next) {
+        log_warning("%s%s", file_place_text(&at->at, place), at->what);
+    }
+    check_rooms(settings);
+}
 
 void preflight_check(const struct settings *settings)
 {

@@ -7,7 +7,8 @@
 
 #include "config/settings.h"
 
-/* Logs what the file says and hardly means. */
+/* Logs what the file says and hardly means, and waiting rooms whose places no restart keeps. One thread
+ * only, as below, while the process is root. */
 void preflight_log_warnings(const struct settings *settings);
 /* Looks at folders, ports and the state directory. One thread only: where `user` is set and the
  * process is root, it asks as that user, and is root again. */
