@@ -5,6 +5,7 @@
 #include "exchange/exchange_private.h"
 #include "exchange/grpc_error.h"
 #include "exchange/waiting/room.h"
+#include "http/accept.h"
 #include "observe/card_mask.h"
 
 #define ALLOWED_METHODS "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"
@@ -351,13 +352,14 @@ static const struct error_page *page_for(const struct exchange *exchange, uint16
                : page_among(&generation_settings(exchange->generation)->error_pages, status);
 }
 
-/* A program wants to know what happened, a person to read it. */
+/* A program wants to know what happened, a person to read it. Programs send a wildcard, or none. */
 static bool is_browser(const struct exchange *exchange)
 {
-    const struct http_header *accept = http_find(&exchange->request.headers, HTTP_HEADER_ACCEPT);
-    struct bytes value = accept != NULL ? http_header_value(accept) : (struct bytes){0};
+    const struct http_headers *headers = &exchange->request.headers;
+    unsigned html = http_accept_weight(headers, BYTES("text/html"));
 
-    return value.length > 0 && memmem(value.at, value.length, "text/html", 9) != NULL;
+    return html > 0 && html >= http_accept_weight(headers, BYTES("application/json")) &&
+           html >= http_accept_weight(headers, BYTES("application/problem+json"));
 }
 
 /* --- refusals ------------------------------------------------------------------------------ */

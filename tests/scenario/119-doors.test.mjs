@@ -135,6 +135,17 @@ routes:
         assert.equal(program.headers.vary, 'Accept');
     }
 
+    await t.test('HTML is for those who want it more than JSON', async () => {
+        for (const [accept, isPage] of [
+            ['text/html', true], ['TEXT/HTML', true], ['text/html;level=1', true], ['text/html, application/json', true], ['application/json;q=0.8, text/html ; q=0.9', true],
+            ['text/html;q=0', false], ['text/html;q=0.0, */*', false], ['application/json, text/html;q=0.9', false], ['text/html;q=0.5, application/problem+json', false],
+            ['*/*', false], ['text/*', false], ['application/xhtml+xml', false], ['x/text/html', false], ['text/htmlx', false], ['', false],
+        ]) {
+            const answer = await request(gateway, { path: '/b', headers: { Accept: accept } });
+            assert.equal(answer.headers['content-type'], isPage ? 'text/html; charset=utf-8' : 'application/problem+json', accept);
+        }
+    });
+
     await t.test('a reload reads them again', async () => {
         page(gateway.folder, '404.html', '<p>elsewhere');
         await gateway.reload();
