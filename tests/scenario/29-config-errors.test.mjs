@@ -147,6 +147,32 @@ admin: {socket: off}
     assert.match(await warned(t, star), /turnpike\.yaml:7:19: .*stands for itself; use match\.path_prefix/);
 });
 
+test('options of a route without effect are warned of', async (t) => {
+    const route = (more, service = '') => `listeners: [{address: "127.0.0.1:0"}]
+services: {app: {origins: ["127.0.0.1:9000"]${service}}}
+admin: {socket: off}
+routes:
+  - service: app
+    ${more}
+`;
+    for (const [more, pattern] of [
+        ['max_coalesced: 5', /:6:5: 'max_coalesced' has no effect without coalesce: true/],
+        ['coalesce_timeout: 5s', /:6:5: 'coalesce_timeout' has no effect without coalesce: true/],
+        ['cache: {ttl: 1s, max_bytes: 1MiB, max_answer: 2MiB}', /:6:[0-9]+: 'cache\.max_answer' is more than cache\.max_bytes/],
+        ['rate_limits: [{name: each, key: certificate_subject, requests: 5}]', /:6:[0-9]+: the rate limit 'each' counts by certificate_subject, and no listener/],
+        ['fair_by: client_address', /:6:5: 'fair_by' has no effect: no service of this route has concurrency: auto/],
+        ['maintenance_pass: {X-Tester: ""}', /:6:5: 'maintenance_pass': the value of 'x-tester' is empty/],
+    ]) {
+        const told = await warned(t, route(more));
+        assert.match(told, pattern);
+        assert.equal(told.trim().split('\n').length, 1, told);
+    }
+    for (const more of ['coalesce: true\n    max_coalesced: 5\n    coalesce_timeout: 5s', 'cache: {ttl: 1s, max_bytes: 64KiB}', 'rate_limits: [{key: client_address, requests: 5}]', 'maintenance_pass: {X-Tester: true}']) {
+        assert.equal(await warned(t, route(more)), '');
+    }
+    assert.equal(await warned(t, route('fair_by: client_address', ', concurrency: auto')), '');
+});
+
 test('-t looks at folders, ports and the state directory', async (t) => {
     const taken = net.createServer();
     await new Promise((done) => taken.listen(0, '127.0.0.1', done));

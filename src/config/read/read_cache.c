@@ -21,6 +21,17 @@ static void check_place(struct reading *reading, const struct node *node, const 
     }
 }
 
+/* Not of the default, which a small cache cuts without a word. */
+static void warn_of_max_answer(struct reading *reading, const struct node *node)
+{
+    if (node != NULL) {
+        READING_WARNING(
+            reading, node,
+            "'cache.max_answer' is more than cache.max_bytes, which bounds it: a larger "
+            "answer is not stored");
+    }
+}
+
 void config_finish_cache(struct reading *reading, const struct node *node,
                          struct route_settings *route)
 {
@@ -28,6 +39,8 @@ void config_finish_cache(struct reading *reading, const struct node *node,
 
     caching->on = config_node_child(node, "cache") != NULL;
     if (caching->on && caching->max_answer > caching->max_bytes) {
+        warn_of_max_answer(reading,
+                           config_node_child(config_node_child(node, "cache"), "max_answer"));
         caching->max_answer = caching->max_bytes;
     }
     check_place(reading, node, "cache", route);

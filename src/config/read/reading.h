@@ -135,6 +135,11 @@ bool config_read_own_file(struct reading *reading, const struct node *node, size
 /* Services that no route names, origins that are the gateway's own listeners. */
 void config_find_warnings(struct reading *reading, const struct node *root);
 
+/* --- route_warnings.c --- */
+
+/* Options of routes that have no effect; `routes` is their list. */
+void config_find_route_warnings(struct reading *reading, const struct node *routes);
+
 /* --- text_rules.c: what may stand in a text --- */
 
 /* Lower case, in place. */

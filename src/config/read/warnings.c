@@ -140,4 +140,5 @@ void config_find_warnings(struct reading *reading, const struct node *root)
 
     find_unused(reading, services);
     find_loops(reading, services);
+    config_find_route_warnings(reading, config_node_child(root, "routes"));
 }
