@@ -467,6 +467,11 @@ struct error_pages_settings {
 };
 
 /* Of a route: how many users may be there at once, and what the others see. */
+/* A page is filled in for each user, in one piece of memory. */
+#define WAITING_PAGE_MOST (48u << 10)
+#define WAITING_VALUE_MOST 20u /* bytes that come in for {place}, {wait} or {again} */
+#define WAITING_FILLED_MOST (52u << 10)
+
 struct waiting_room_settings {
     uint32_t active;       /* 0: there is none */
     uint32_t per_minute;   /* new users; 0: no limit */

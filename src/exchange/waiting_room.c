@@ -366,7 +366,22 @@ static void add_json(struct text *text, const struct room_place *place)
     text_add_literal(text, "}\n");
 }
 
-#define VALUES_MOST 4096 /* what the names in a page may grow by */
+_Static_assert(WAITING_FILLED_MOST <= REGION_PIECE_MOST, "the loader lets no longer page in");
+
+/* How many bytes the page has at most once its names are filled in. */
+static size_t filled_size(struct bytes page)
+{
+    size_t size = page.length;
+    const char *brace;
+    struct bytes name;
+
+    while (page.length > 0 && (brace = memchr(page.at, '{', page.length)) != NULL) {
+        page = bytes_skip(page, (size_t)(brace - page.at));
+        size += name_at(page, &name) > 0 ? WAITING_VALUE_MOST : 0;
+        page = bytes_skip(page, 1);
+    }
+    return size;
+}
 
 struct bytes waiting_room_body(struct exchange *exchange, const struct room_place *place,
                                bool is_page)
@@ -377,7 +392,7 @@ struct bytes waiting_room_body(struct exchange *exchange, const struct room_plac
     char *room;
 
     page = page.length > 0 ? page : BYTES(own_page);
-    size = is_page ? page.length + VALUES_MOST : JSON_MOST;
+    size = is_page ? filled_size(page) : JSON_MOST;
     room = exchange_take(exchange, size);
     if (room == NULL) {
         return (struct bytes){0};

@@ -206,6 +206,22 @@ test('two gateways with one key, and a page of the operator\'s', async (t) => {
     assert.match((await waits.ask()).body, /^<p>1 /);
 });
 
+test('a page is whole, however often it names a value', async (t) => {
+    const page = (text) => (folder) => {
+        fs.writeFileSync(path.join(folder, 'page.html'), text);
+        return config(`{active: 1, opens_at: "2090-01-01T00:00:00Z", page: ${folder}/page.html}`)(folder);
+    };
+    for (const [names, braces] of [[1972, 3], [204, 47720]]) { // at most 52 KiB, in both
+        const rest = `${'{'.repeat(braces - 3)}END`;
+        const gateway = await startGateway(t, page('{place}'.repeat(names) + rest));
+        assert.equal((await new User(gateway, true).ask()).body, 'drawn at the start'.repeat(names) + rest);
+        await gateway.stop();
+    }
+    const refused = await runGateway(t, page('{place}{wait}{again}'.repeat(666))(temporaryFolder(t)), { args: (file) => ['-t', '-c', file] });
+    assert.equal(refused.code, 1, refused.stderr);
+    assert.match(refused.stderr, /the page may have 53280 bytes, and 53248 are the most/);
+});
+
 test('times of an opening', async (t) => {
     for (const [written, wanted] of [['2028-02-29T23:59:59Z', Date.UTC(2028, 1, 29, 23, 59, 59)], ['2030-01-01T00:30:00+01:00', Date.UTC(2029, 11, 31, 23, 30)], ['2030-11-29T08:00:00-05:30', Date.UTC(2030, 10, 29, 13, 30)]]) {
         const gateway = await startGateway(t, config(`{active: 1, opens_at: "${written}"}`));

@@ -4,7 +4,6 @@
 
 #include <time.h>
 
-#define PAGE_MOST (48u << 10) /* it is filled in for each user, in one piece */
 #define KEY_LEAST 32u
 #define KEY_MOST 4096u
 
@@ -98,7 +97,37 @@ void config_read_ticket_secret(struct reading *reading, const struct node *node,
     }
 }
 
+static uint32_t count_of(struct bytes page, const char *name)
+{
+    uint32_t count = 0;
+    const char *found;
+
+    while ((found = memmem(page.at, page.length, name, strlen(name))) != NULL) {
+        page = bytes_skip(page, (size_t)(found - page.at) + strlen(name));
+        count++;
+    }
+    return count;
+}
+
+/* What the page may grow to: as if the names stayed beside the values. */
+static size_t filled_size(struct bytes page)
+{
+    uint32_t count =
+        count_of(page, "{place}") + count_of(page, "{wait}") + count_of(page, "{again}");
+
+    return page.length + (size_t)count * WAITING_VALUE_MOST;
+}
+
 void config_read_waiting_page(struct reading *reading, const struct node *node, void *at)
 {
-    config_read_own_file(reading, node, PAGE_MOST, at);
+    struct bytes *page = at;
+
+    if (config_read_own_file(reading, node, WAITING_PAGE_MOST, page) &&
+        filled_size(*page) > WAITING_FILLED_MOST) {
+        READING_ERROR(
+            reading, node,
+            "'waiting_room.page': with {place}, {wait} and {again} filled in the page may "
+            "have %zu bytes, and %u are the most; name them less often",
+            filled_size(*page), WAITING_FILLED_MOST);
+    }
 }

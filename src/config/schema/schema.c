@@ -1202,7 +1202,7 @@ static const struct option options[] = {
      .offset = offsetof(struct waiting_room_settings, page), .read = config_read_waiting_page,
      .help = "HTML file of up to 48 KiB, in place of the gateway's own page. In it {place} "
              "becomes the user's place, {wait} the expected wait in words, and {again} the "
-             "seconds until the page should ask again."},
+             "seconds until the page should ask again. With them filled in it has at most 52 KiB."},
     {.path = "waiting_room.cookie", .places = PLACE_ROUTE, .type = OPTION_TEXT,
      .least = "1", .greatest = "96", .sample = "shop-ticket", .sample_off = true,
      FIELD(waiting_room_settings, cookie),
