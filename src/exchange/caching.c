@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Before the origin: looks the request up, lets it wait or lead. */
 #include "exchange/caching.h"
+#include "http/connection_names.h"
 
 #define LOOKS_MOST 4 /* in a row, where others change what is found meanwhile */
 
@@ -90,6 +91,8 @@ make_variant_key(struct exchange *exchange, struct caching *caching, const struc
 
 /* --- who takes part -------------------------------------------------------------------------- */
 
+/* The origin does not see the fields that Connection names (RFC 9110 section 7.6.1). An answer made
+ * without them must not come to stand under a key that has them (Vary). */
 static bool takes_part(const struct exchange *exchange, const struct cache_request *facts)
 {
     const struct caching_settings *settings = caching_settings_of(exchange);
@@ -100,7 +103,8 @@ static bool takes_part(const struct exchange *exchange, const struct cache_reque
            (tls == NULL || tls->client == NULL) && !facts->is_odd && !facts->control.no_store &&
            exchange->request_body.whole && exchange->request.framing == HTTP_NO_BODY &&
            !exchange->request.wants_upgrade && !exchange->outcome.is_grpc &&
-           !exchange->request.expects_continue;
+           !exchange->request.expects_continue &&
+           !http_connection_names_fields(&exchange->request.headers);
 }
 
 static bool wants_anew(const struct cache_control *control)

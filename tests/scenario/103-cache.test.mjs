@@ -229,6 +229,18 @@ test('one fetch for many', async (t) => {
 });
 
 test('answers from memory', async (t) => {
+    await t.test('a field that Connection names chooses no variant: the origin does not see it', async (t) => {
+        const origin = await cacheOrigin(t, async (asked) => ({ body: `for ${asked.get('X-Tenant')}`, fields: ['Vary: X-Tenant'] }));
+        const gateway = await startGateway(t, config(origin, 'coalesce: true\n    cache: {ttl: 1h}'));
+        for (const connection of ['close, X-Tenant', 'x-tenant', 'keep-alive, ,X-TENANT']) {
+            const odd = await get(gateway, '/', { 'X-Tenant': 'a', Connection: connection });
+            assert.equal(odd.body, 'for undefined');
+            assert.equal(odd.headers['cache-status'], 'turnpike; fwd=bypass');
+        }
+        assert.equal((await get(gateway, '/', { 'X-Tenant': 'a' })).body, 'for a');
+        assert.match((await get(gateway, '/', { 'X-Tenant': 'a', Connection: 'close' })).headers['cache-status'], /hit/);
+    });
+
     await t.test('a hit has Age and Cache-Status, and no origin', async (t) => {
         const origin = await cacheOrigin(t, async (asked, number) => ({ body: `answer ${number}`, fields: ['Content-Type: text/plain', 'X-Own: 1'] }));
         const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h}'));
