@@ -2,6 +2,7 @@
 #include "cache/cache_answer.h"
 
 #include "cache/http_time.h"
+#include "http/characters.h"
 
 /* --- Vary -------------------------------------------------------------------------------- */
 
@@ -24,23 +25,6 @@ static bool is_ours(struct bytes name)
     }
 }
 
-static bool is_token(struct bytes name)
-{
-    static const char others[] = "!#$%&'+-.^_`|~";
-
-    for (size_t i = 0; i < name.length; i++) {
-        char byte = name.at[i];
-        bool plain = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
-                     (byte >= 'A' && byte <= 'Z') ||
-                     (byte != '\0' && memchr(others, byte, sizeof(others) - 1) != NULL);
-
-        if (!plain) {
-            return false; /* "*" among them */
-        }
-    }
-    return name.length > 0;
-}
-
 /* Names only, and of none of the fields that the gateway writes for each request by itself: of those
  * no client can have the same. */
 static bool vary_is_plain(struct bytes value)
@@ -48,7 +32,8 @@ static bool vary_is_plain(struct bytes value)
     struct bytes name;
 
     while (http_list_next(&value, &name)) {
-        if (!is_token(name) || is_ours(name)) {
+        if (!http_all_are(name, HTTP_CHAR_TOKEN) || bytes_equal(name, BYTES("*")) ||
+            is_ours(name)) {
             return false;
         }
     }
@@ -125,7 +110,7 @@ static void read_row(struct cache_answer *answer, struct bytes name, struct byte
         answer->has_vary = true;
         answer->varies_by_all |= !vary_is_plain(value);
     } else if (bytes_equal_fold(name, BYTES("Pragma"))) {
-        answer->control.no_cache |= bytes_equal_fold(value, BYTES("no-cache"));
+        answer->control.no_cache |= cache_pragma_forbids(value);
     } else {
         read_times(answer, name, value);
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cache/cache_control.h"
 
+#include "http/characters.h"
+
 #include <stddef.h>
 
 bool cache_seconds_read(struct bytes text, uint32_t *seconds)
@@ -75,21 +77,29 @@ static void note_directive(struct cache_control *control, struct bytes name, str
     }
 }
 
-/* A string that does not end hides what stands behind it. */
-static bool has_open_string(struct bytes element)
+/* One quoted-string of RFC 9110 section 5.6.4 and nothing behind it. */
+static bool is_quoted_string(struct bytes text)
 {
-    bool open = false;
+    size_t at = 1;
 
-    for (size_t i = 0; i < element.length; i++) {
-        if (open && element.at[i] == '\\') {
-            i++;
-        } else if (element.at[i] == '"') {
-            open = !open;
-        }
+    if (text.length < 2 || text.at[0] != '"') {
+        return false;
     }
-    return open;
+    while (at < text.length && text.at[at] != '"') {
+        at += text.at[at] == '\\' ? 2 : 1;
+    }
+    return at + 1 == text.length;
 }
 
+/* token [ "=" ( token / quoted-string ) ]: RFC 9111 section 5.2. */
+static bool is_well_formed(struct bytes name, bool has_argument, struct bytes argument)
+{
+    return http_all_are(name, HTTP_CHAR_TOKEN) &&
+           (!has_argument || http_all_are(argument, HTTP_CHAR_TOKEN) || is_quoted_string(argument));
+}
+
+/* Other readers may find another directive in what is not well-formed, so that it counts as the one that
+ * lets the least happen. */
 void cache_control_read(struct bytes value, struct cache_control *control)
 {
     struct bytes element;
@@ -97,13 +107,22 @@ void cache_control_read(struct bytes value, struct cache_control *control)
     while (http_list_next(&value, &element)) {
         const char *sign = memchr(element.at, '=', element.length);
         size_t length = sign != NULL ? (size_t)(sign - element.at) : element.length;
+        struct bytes name = bytes_first(element, length);
         struct bytes argument =
             sign != NULL ? bytes_skip(element, length + 1) : (struct bytes){element.at, 0};
 
-        if (has_open_string(element)) {
+        if (is_well_formed(name, sign != NULL, argument)) {
+            note_directive(control, name, argument, sign != NULL);
+        } else {
             control->no_store = true;
         }
-        note_directive(control, bytes_trim(bytes_first(element, length)), bytes_trim(argument),
-                       sign != NULL);
     }
+}
+
+bool cache_pragma_forbids(struct bytes value)
+{
+    struct cache_control pragma = {.no_store = false};
+
+    cache_control_read(value, &pragma);
+    return pragma.no_cache || pragma.no_store;
 }

@@ -31,6 +31,8 @@ struct cache_control {
 
 /* One field line; several add up, and of two numbers for one directive the less holds. */
 void cache_control_read(struct bytes value, struct cache_control *control);
+/* A line of Pragma (RFC 9111 section 5.4): it says no-cache, or is not well-formed. */
+bool cache_pragma_forbids(struct bytes value);
 /* "123" or "\"123\""; more than CACHE_SECONDS_MOST becomes that. false: no number. */
 bool cache_seconds_read(struct bytes text, uint32_t *seconds);
 

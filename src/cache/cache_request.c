@@ -16,7 +16,7 @@ static void read_row(struct cache_request *facts, struct bytes name, struct byte
     if (bytes_equal_fold(name, BYTES("Cache-Control"))) {
         cache_control_read(value, &facts->control);
     } else if (bytes_equal_fold(name, BYTES("Pragma"))) {
-        *pragma |= bytes_equal_fold(value, BYTES("no-cache"));
+        *pragma |= cache_pragma_forbids(value);
     } else if (bytes_equal_fold(name, BYTES("Range"))) {
         take(facts, &facts->range, value);
     } else if (bytes_equal_fold(name, BYTES("If-Range"))) {
