@@ -203,17 +203,18 @@ static bool says_lifetime(const struct cache_answer *answer, uint64_t *lifetime_
     return false;
 }
 
-enum cache_use cache_answer_use(const struct caching_settings *settings,
-                                const struct cache_request *request,
-                                const struct http_response *response,
-                                const struct cache_answer *answer, uint64_t *lifetime_ms)
+bool cache_answer_is_error(uint16_t status)
+{
+    return status >= 500 || status == 429;
+}
+
+static enum cache_use use_of(const struct caching_settings *settings,
+                             const struct cache_request *request,
+                             const struct http_response *response,
+                             const struct cache_answer *answer, uint64_t *lifetime_ms)
 {
     uint64_t lifetime_s;
 
-    *lifetime_ms = 0;
-    if (response->status >= 500) {
-        return CACHE_FAILED;
-    }
     if (is_own(settings, request, response, answer)) {
         return CACHE_OWN;
     }
@@ -230,6 +231,21 @@ enum cache_use cache_answer_use(const struct caching_settings *settings,
     *lifetime_ms = settings->ttl;
     return settings->on && settings->ttl > (uint64_t)answer->age * 1000 ? CACHE_STORED
                                                                         : CACHE_SHARED;
+}
+
+enum cache_use cache_answer_use(const struct caching_settings *settings,
+                                const struct cache_request *request,
+                                const struct http_response *response,
+                                const struct cache_answer *answer, uint64_t *lifetime_ms)
+{
+    enum cache_use use;
+
+    *lifetime_ms = 0;
+    if (response->status >= 500) {
+        return CACHE_FAILED;
+    }
+    use = use_of(settings, request, response, answer, lifetime_ms);
+    return use == CACHE_OWN && response->status >= 400 ? CACHE_REFUSED : use;
 }
 
 uint64_t cache_answer_age_s(const struct cache_answer *answer, int64_t now_s, uint64_t delay_s)

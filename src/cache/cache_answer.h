@@ -26,6 +26,8 @@ void cache_answer_read(const struct http_response *response, struct cache_answer
 
 enum cache_use {
     CACHE_FAILED, /* what was asked for went wrong: it says nothing about the next try */
+    /* A 4xx that is not kept: for its own client, and it says little about what others would get. */
+    CACHE_REFUSED,
     CACHE_OWN,    /* for this one client only: nothing is kept or copied */
     CACHE_SHARED, /* for those who wait for it as well, and is not kept */
     CACHE_STORED, /* kept */
@@ -35,6 +37,9 @@ enum cache_use cache_answer_use(const struct caching_settings *settings,
                                 const struct cache_request *request,
                                 const struct http_response *response,
                                 const struct cache_answer *answer, uint64_t *lifetime_ms);
+/* Of those for which a stale answer may stand in (RFC 5861 section 4). 429 is one too: the origin has too
+ * much to do, and asking it again is what stale answers are to spare it. */
+bool cache_answer_is_error(uint16_t status);
 /* RFC 9111 section 4.2.3: when it came, `now_s`, `delay_s` after it was asked for. */
 uint64_t cache_answer_age_s(const struct cache_answer *answer, int64_t now_s, uint64_t delay_s);
 

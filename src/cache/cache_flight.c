@@ -16,8 +16,9 @@ struct cache_flight {
     uint32_t leaders; /* at it now */
     uint32_t holders; /* leaders, and waiters in the list */
     uint32_t waiting;
-    bool over;   /* those who waited were told */
-    bool failed; /* some leader's try */
+    uint32_t refusals; /* leaders whose own clients were turned down */
+    bool over;         /* those who waited were told */
+    bool failed;       /* some leader's try */
     struct link waiters;
     size_t key_length;
     char key[];
@@ -266,7 +267,9 @@ static void appoint(struct cache_flight *flight, uint64_t now_us, struct link *t
     struct cache_waiter *successor = first_of(flight);
 
     if (successor == NULL) {
-        end_flight(flight);
+        if (flight->leaders == 0) {
+            end_flight(flight);
+        }
         return;
     }
     take_off(successor); /* what held the list holds for the leader from now on */
@@ -277,24 +280,36 @@ static void appoint(struct cache_flight *flight, uint64_t now_us, struct link *t
     list_add_last(told, &successor->link);
 }
 
+enum lead_end { LEAD_LEFT, LEAD_FAILED, LEAD_REFUSED };
+
+static unsigned successors_of(struct cache_flight *flight, enum lead_end end)
+{
+    if (end == LEAD_REFUSED && flight->refusals++ > 0) {
+        return 2;
+    }
+    return flight->leaders == 0 ? 1 : 0;
+}
+
 /* The leader goes with nothing; `patience_us` is of those who are told that it failed. */
-static void end_lead(struct cache_flight **flight, bool failed, uint64_t now_us,
+static void end_lead(struct cache_flight **flight, enum lead_end end, uint64_t now_us,
                      uint64_t patience_us)
 {
     struct cache_flight *left = *flight;
     struct cache_shard *shard = left->shard;
     struct link told;
+    bool was_last;
 
     *flight = NULL;
     list_init(&told);
     pthread_mutex_lock(&shard->lock);
-    left->failed = left->failed || failed;
+    left->failed = left->failed || end == LEAD_FAILED;
     left->leaders--;
-    if (!left->over && left->leaders == 0) {
+    was_last = !left->over && left->leaders == 0;
+    for (unsigned more = successors_of(left, end); more > 0 && !left->over; more--) {
         appoint(left, now_us, &told);
-        if (failed) {
-            dismiss_patient(left, now_us, patience_us, &told);
-        }
+    }
+    if (end == LEAD_FAILED && was_last) {
+        dismiss_patient(left, now_us, patience_us, &told);
     }
     left = let_go(left);
     pthread_mutex_unlock(&shard->lock);
@@ -304,12 +319,17 @@ static void end_lead(struct cache_flight **flight, bool failed, uint64_t now_us,
 
 void cache_flight_fail(struct cache_flight **flight, uint64_t now_us, uint64_t patience_us)
 {
-    end_lead(flight, true, now_us, patience_us);
+    end_lead(flight, LEAD_FAILED, now_us, patience_us);
+}
+
+void cache_flight_refuse(struct cache_flight **flight, uint64_t now_us)
+{
+    end_lead(flight, LEAD_REFUSED, now_us, 0);
 }
 
 void cache_flight_leave(struct cache_flight **flight, uint64_t now_us)
 {
-    end_lead(flight, false, now_us, 0);
+    end_lead(flight, LEAD_LEFT, now_us, 0);
 }
 
 /* --- waiting --------------------------------------------------------------------------------- */

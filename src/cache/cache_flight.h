@@ -50,6 +50,10 @@ void cache_flight_land(struct cache_flight **flight, struct stored *stored);
 /* The leader got no answer, or one that is an error: one of those who wait leads now, unless another
  * leader is still at it. Then the others that have waited for `patience_us` are told that it failed. */
 void cache_flight_fail(struct cache_flight **flight, uint64_t now_us, uint64_t patience_us);
+/* The leader got an answer that turns its own client down: one of those who wait leads now, unless another
+ * leader is still at it. From the second one on each is followed by two, as all clients may be turned down.
+ * What many are at is no more than what was turned down already: one answer that may be shared ends it. */
+void cache_flight_refuse(struct cache_flight **flight, uint64_t now_us);
 /* The leader goes, which says nothing about the origin: one of those who wait leads now. */
 void cache_flight_leave(struct cache_flight **flight, uint64_t now_us);
 

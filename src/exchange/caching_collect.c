@@ -67,6 +67,14 @@ static void let_one_follow(struct exchange *exchange)
     }
 }
 
+/* Its client was turned down, which says little about others: nothing that is stored goes for it. */
+static void let_few_follow(struct exchange *exchange)
+{
+    if (exchange->caching->flight != NULL) {
+        cache_flight_refuse(&exchange->caching->flight, caching_now(exchange));
+    }
+}
+
 /* What it has is of no use to others, and says nothing about what they will get. */
 static void let_one_try(struct exchange *exchange)
 {
@@ -257,6 +265,9 @@ void caching_head(struct exchange *exchange, const struct http_response *respons
         case CACHE_FAILED:
             let_one_follow(exchange);
             break;
+        case CACHE_REFUSED:
+            let_few_follow(exchange);
+            break;
         case CACHE_OWN:
             let_all_go(exchange);
             break;
@@ -353,7 +364,7 @@ bool caching_takes_head(struct exchange *exchange, const struct http_response *r
     uint64_t lifetime_ms;
     struct http_response like;
 
-    if (response->status >= 500 && caching_serves_in_need(exchange)) {
+    if (cache_answer_is_error(response->status) && caching_serves_in_need(exchange)) {
         return true;
     }
     if (!caching->validates || response->status != 304) {

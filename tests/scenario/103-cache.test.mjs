@@ -433,6 +433,31 @@ test('answers from memory', async (t) => {
         }
     });
 
+    await t.test('a client that is turned down takes nothing from others: 4xx neither replaces nor ends what is stored', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number) =>
+            asked.get('X-Odd') ? { status: '403 Not you', body: 'no' } : { body: `${number}` });
+        for (const stale of ['stale_while_revalidate', 'stale_if_error']) {
+            const gateway = await startGateway(t, config(origin, `coalesce: true\n    cache: {ttl: 10ms, ${stale}: 1h}`));
+            const stored = () => get(gateway, '/', { 'Cache-Control': 'max-stale' });
+            const { body } = await get(gateway);
+            await until('it is stale', async () => /ttl=-/.test((await stored()).headers['cache-status']));
+            const odd = await get(gateway, '/', { 'X-Odd': '1', 'Cache-Control': 'min-fresh=1' });
+            assert.equal(odd.status, 403);
+            assert.equal((await stored()).body, body);
+        }
+    });
+
+    await t.test('429 is an error for which a stale answer stands in', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number) => (number === 1 ? { body: 'good' } : { status: '429 Too Many Requests' }));
+        const gateway = await startGateway(t, config(origin, 'coalesce: true\n    cache: {ttl: 10ms, stale_if_error: 1h}'));
+        assert.equal((await get(gateway)).body, 'good');
+        await until('it was asked again', async () => {
+            const answer = await get(gateway);
+            assert.deepEqual([answer.status, answer.body], [200, 'good']);
+            return origin.requests.length > 3;
+        });
+    });
+
     await t.test('turnpikectl tells what there is, and throws it out; explain tells who takes part', async (t) => {
         const origin = await cacheOrigin(t, async (asked, number) => ({ body: `${number}` }));
         const gateway = await startGateway(t, (folder) => `${config(origin, 'cache: {ttl: 1h}')}\nadmin: {socket: ${folder}/admin.sock}\n`);

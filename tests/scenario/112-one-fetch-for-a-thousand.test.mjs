@@ -53,6 +53,19 @@ test('a thousand at once, and the first fails', async (t) => {
         assert.deepEqual(tries, { count: 2, most: 1 });
     });
 
+    await t.test('with 403: one follows, and its answer is for all others', async (t) => {
+        const { tries, counts } = await askAtOnce(t, 'coalesce_timeout: 60s, cache: {ttl: 1h}', (number) =>
+            number === 1 ? { status: '403 Not you' } : { body: 'yes' });
+        assert.deepEqual(counts, { 200: CLIENTS - 1, 403: 1 });
+        assert.deepEqual(tries, { count: 2, most: 1 });
+    });
+
+    await t.test('with 403 as all others: more and more of them are tried at once, and each gets its own', async (t) => {
+        const { tries, counts } = await askAtOnce(t, 'coalesce_timeout: 60s, cache: {ttl: 1h}', async () => ({ status: '403 Not you' }));
+        assert.deepEqual(counts, { 403: CLIENTS });
+        assert.equal(tries.count, CLIENTS);
+    });
+
     await t.test('with a connection that breaks: the same, nothing stored', async (t) => {
         const { tries, counts } = await askAtOnce(t, 'coalesce_timeout: 60s', (number) =>
             number === 1 ? null : { body: 'yes', fields: ['Cache-Control: max-age=60'] });

@@ -102,7 +102,11 @@ static void who_may_have_it(void **state)
         {404, NULL, NULL, CACHE_STORED, CACHE_STORED, 5000},
         {206, NULL, "Cache-Control: max-age=60", CACHE_OWN, CACHE_OWN, 0},
         {304, NULL, "Cache-Control: max-age=60", CACHE_OWN, CACHE_OWN, 0},
-        {401, NULL, "Cache-Control: max-age=60", CACHE_OWN, CACHE_OWN, 0},
+        {401, NULL, "Cache-Control: max-age=60", CACHE_REFUSED, CACHE_REFUSED, 0},
+        {403, NULL, NULL, CACHE_REFUSED, CACHE_REFUSED, 0},
+        {404, NULL, "Cache-Control: private", CACHE_REFUSED, CACHE_REFUSED, 0},
+        {404, NULL, "Cache-Control: max-age=0", CACHE_REFUSED, CACHE_REFUSED, 0},
+        {429, NULL, NULL, CACHE_REFUSED, CACHE_REFUSED, 0},
         {500, NULL, "Cache-Control: max-age=60", CACHE_FAILED, CACHE_FAILED, 0},
         {503, NULL, NULL, CACHE_FAILED, CACHE_FAILED, 0},
     };
