@@ -1,93 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Before the origin: looks the request up, lets it wait or lead. */
+/* Before the origin: looks the request up, lets it wait or lead. The keys are of caching_key.c. */
 #include "exchange/caching.h"
 #include "http/connection_names.h"
 
 #define LOOKS_MOST 4 /* in a row, where others change what is found meanwhile */
-
-/* --- the key --------------------------------------------------------------------------------- */
-
-static struct bytes trusted_or(const struct exchange *exchange, enum http_header_id id,
-                               struct bytes own)
-{
-    const struct http_header *row =
-        exchange->client.trusted ? http_find(&exchange->request.headers, id) : NULL;
-
-    return row != NULL && row->value_length > 0 ? http_header_value(row) : own;
-}
-
-static void add_lower(struct text *text, struct bytes bytes)
-{
-    char *at = text->at;
-
-    text_add_bytes(text, bytes);
-    for (size_t i = 0; at != text->at && i < bytes.length; i++) {
-        at[i] = (char)(at[i] >= 'A' && at[i] <= 'Z' ? at[i] + ('a' - 'A') : at[i]);
-    }
-}
-
-/* With what the origin is told of scheme and host: its answer may name them. */
-static struct bytes write_uri(const struct exchange *exchange, struct text *text)
-{
-    const struct http_request *request = &exchange->request;
-    struct bytes host = trusted_or(exchange, HTTP_HEADER_X_FORWARDED_HOST, request->authority);
-    const char *from = text->at;
-
-    add_lower(text,
-              trusted_or(exchange, HTTP_HEADER_X_FORWARDED_PROTO, exchange->client.facts->scheme));
-    text_add_literal(text, "://");
-    add_lower(text, host);
-    if (request->path.length == 0) {
-        text_add_char(text, '/');
-    }
-    text_add_bytes(text, request->target);
-    if (!bytes_equal(host, request->authority)) {
-        text_add_char(text, '\n');
-        add_lower(text, request->authority);
-    }
-    return text_since(text, from);
-}
-
-/* Not inlined, like all that needs so much room on the stack. */
-static __attribute__((noinline)) bool make_key(struct exchange *exchange, struct caching *caching)
-{
-    char room[CACHE_KEY_MOST];
-    struct text text = text_over(room, sizeof(room));
-    struct bytes key;
-
-    text_add_char(&text, exchange->request.method == HTTP_HEAD ? CACHE_KEY_HEAD : CACHE_KEY_GET);
-    write_uri(exchange, &text);
-    key = text_since(&text, room);
-    if (text.overflowed || !exchange_keep(exchange, &key)) {
-        return false;
-    }
-    caching->primary = caching->key = key;
-    caching->primary_hash = cache_hash(key);
-    caching->hash = caching->primary_hash;
-    return true;
-}
-
-/* The key of the answers to requests like this one, where `marker` says what they vary by. */
-static __attribute__((noinline)) bool
-make_variant_key(struct exchange *exchange, struct caching *caching, const struct stored *marker)
-{
-    char room[2 * CACHE_KEY_MOST];
-    struct text text = text_over(room, sizeof(room));
-    struct bytes key;
-
-    text_add_bytes(&text, caching->primary);
-    text_add_char(&text, '\n');
-    text_add_number(&text, marker->number);
-    text_add_char(&text, '\n');
-    cache_vary_add_key(marker->body, &exchange->request.headers, &text);
-    key = text_since(&text, room);
-    if (text.overflowed || !exchange_keep(exchange, &key)) {
-        return false;
-    }
-    caching->key = key;
-    caching->hash = cache_hash(caching->key);
-    return true;
-}
 
 /* --- who takes part -------------------------------------------------------------------------- */
 
@@ -128,7 +44,7 @@ struct caching *caching_make(struct exchange *exchange)
     caching->asks_anew = wants_anew(&caching->facts.control);
     caching->forwarded = may ? "bypass" : "method";
     exchange->outcome.cache = OUTCOME_CACHE_BYPASS;
-    if (may && takes_part(exchange, &caching->facts) && make_key(exchange, caching)) {
+    if (may && takes_part(exchange, &caching->facts) && caching_make_key(exchange, caching)) {
         caching->space = generation_cache_space(exchange->generation, exchange->routing.route);
         caching->forwarded = "uri-miss";
         exchange->outcome.cache = OUTCOME_CACHE_MISS;
@@ -149,7 +65,7 @@ static struct stored *find(struct exchange *exchange, struct caching *caching, b
     caching->hash = caching->primary_hash;
     stored = cache_store_find(caching->space, caching->hash, caching->key);
     if (stored != NULL && stored->kind == STORED_VARY) {
-        bool made = make_variant_key(exchange, caching, stored);
+        bool made = caching_make_variant_key(exchange, caching, stored);
 
         stored_unref(&stored);
         if (!made) {
@@ -195,8 +111,7 @@ static struct stored *find_for_method(struct exchange *exchange, struct caching 
     if (exchange->request.method != HTTP_HEAD) {
         return find(exchange, caching, alone);
     }
-    ((char *)caching->primary.at)[0] = CACHE_KEY_GET;
-    caching->primary_hash = cache_hash(caching->primary);
+    caching_key_for(caching, CACHE_KEY_GET);
     stored = find(exchange, caching, &ignored);
     if (stored != NULL && stored->kind == STORED_ANSWER &&
         suits(caching, stored, caching_now(exchange))) {
@@ -204,8 +119,7 @@ static struct stored *find_for_method(struct exchange *exchange, struct caching 
     }
     stored_unref(&stored);
     caching->forwarded = "uri-miss";
-    ((char *)caching->primary.at)[0] = CACHE_KEY_HEAD;
-    caching->primary_hash = cache_hash(caching->primary);
+    caching_key_for(caching, CACHE_KEY_HEAD);
     return find(exchange, caching, alone);
 }
 
@@ -241,7 +155,7 @@ void caching_go(struct exchange *exchange, struct caching *caching)
         caching->forwarded = caching->asks_anew ? "request" : "stale";
     }
     caching->fetches = true;
-    caching->epoch = cache_store_epoch(caching->primary_hash);
+    caching->epoch = cache_store_epoch(caching->uri_hash);
     caching->asked_us = caching_now(exchange);
     metrics_note(exchange->context->metrics, METRICS_CACHE_MISS);
 }
@@ -499,28 +413,6 @@ bool caching_begin(struct exchange *exchange)
         return false;
     }
     return look_up(exchange, caching);
-}
-
-/* --- what changes something ------------------------------------------------------------------ */
-
-__attribute__((noinline)) void caching_invalidate(const struct exchange *exchange)
-{
-    char room[CACHE_KEY_MOST];
-    struct text text = text_over(room, sizeof(room));
-    struct bytes uri = write_uri(exchange, &text);
-
-    if (!text.overflowed) {
-        cache_store_invalidate(uri);
-    }
-}
-
-__attribute__((noinline)) struct bytes caching_keep_uri(struct exchange *exchange)
-{
-    char room[CACHE_KEY_MOST];
-    struct text text = text_over(room, sizeof(room));
-    struct bytes uri = write_uri(exchange, &text);
-
-    return !text.overflowed && exchange_keep(exchange, &uri) ? uri : (struct bytes){NULL, 0};
 }
 
 /* --- the end --------------------------------------------------------------------------------- */

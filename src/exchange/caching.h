@@ -50,9 +50,11 @@ void caching_release(struct exchange *exchange);
 struct caching {
     struct exchange *exchange;
     struct cache_space *space; /* NULL: it takes no part */
-    struct bytes primary;      /* key of the URI */
+    struct bytes primary;      /* key of the URI, and of the client where the request names it */
     uint64_t primary_hash;
-    struct bytes key; /* the same, or that of a variant */
+    struct bytes uri;  /* in `primary` */
+    uint64_t uri_hash; /* of the key that unsafe requests of the URI throw out */
+    struct bytes key;  /* the same, or that of a variant */
     uint64_t hash;
     struct cache_request facts;
     const char *forwarded; /* why it goes to an origin: RFC 9211 section 2.2 */
@@ -91,6 +93,13 @@ static inline uint64_t caching_now(const struct exchange *exchange)
     return loop_now(exchange->context->worker_context->loop);
 }
 
+/* caching_key.c: sets the keys; false: too long, or no memory. */
+bool caching_make_key(struct exchange *exchange, struct caching *caching);
+/* The same for this method: CACHE_KEY_GET or CACHE_KEY_HEAD. */
+void caching_key_for(struct caching *caching, char method);
+/* The key of the answers to requests like this one, where `marker` says what they vary by. */
+bool caching_make_variant_key(struct exchange *exchange, struct caching *caching,
+                              const struct stored *marker);
 /* caching.c: what it goes to the origin with; the store is asked nothing any more. */
 void caching_go(struct exchange *exchange, struct caching *caching);
 /* NULL: no memory. */

@@ -162,6 +162,13 @@ static enum cache_use judge(const struct exchange *exchange, const struct http_r
     return use == CACHE_SHARED && caching->flight == NULL ? CACHE_OWN : use;
 }
 
+/* What throws a variant out throws its marker out too, and what throws out the answers that name their
+ * clients changes their keys: one of either that is put too late is never found. */
+static uint64_t epoch_of(const struct caching *caching, uint64_t hash)
+{
+    return hash == caching->uri_hash ? caching->epoch : cache_store_epoch(hash);
+}
+
 /* --- Vary ---------------------------------------------------------------------------------- */
 
 static bool has_names(const struct stored *marker, struct bytes names)
@@ -184,7 +191,8 @@ static struct stored *find_marker(struct exchange *exchange, struct bytes names)
     if (marker != NULL) {
         marker->came_us = caching_now(exchange);
         marker->fresh_ms = marker->keep_ms = VARY_KEEP_MS;
-        if (!cache_store_put(caching->space, caching->primary_hash, caching->epoch,
+        if (!cache_store_put(caching->space, caching->primary_hash,
+                             epoch_of(caching, caching->primary_hash),
                              caching_settings_of(exchange)->max_bytes, marker)) {
             stored_unref(&marker);
         }
@@ -350,7 +358,7 @@ static void forget_found(struct exchange *exchange)
 {
     struct caching *caching = exchange->caching;
 
-    cache_store_invalidate(bytes_skip(caching->primary, 1));
+    cache_store_invalidate(caching->uri);
     if (caching->flight != NULL) {
         cache_flight_land(&caching->flight, NULL);
     }
@@ -422,10 +430,9 @@ static void publish(struct exchange *exchange)
     struct caching *caching = exchange->caching;
     struct stored *draft = caching->draft;
     uint64_t hash = cache_hash(draft->key);
-    /* What throws a variant out throws its marker out too, so that one put too late is never found. */
-    uint64_t epoch = hash == caching->primary_hash ? caching->epoch : cache_store_epoch(hash);
+    uint64_t epoch = epoch_of(caching, hash);
 
-    if (cache_store_epoch(caching->primary_hash) != caching->epoch) {
+    if (cache_store_epoch(caching->uri_hash) != caching->epoch) {
         let_one_try(exchange);
         return;
     }

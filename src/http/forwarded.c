@@ -31,8 +31,7 @@ static size_t plain_length(struct bytes text)
     return length;
 }
 
-/* Takes "name=value" off, with the semicolon behind it. */
-static bool take_pair(struct bytes *element, struct bytes *name, struct bytes *value)
+bool http_forwarded_take_pair(struct bytes *element, struct bytes *name, struct bytes *value)
 {
     size_t length = 0;
 
@@ -66,7 +65,7 @@ static bool read_element(struct bytes element, struct bytes *node)
 
     *node = BYTES("");
     while (element.length > 0) {
-        if (!take_pair(&element, &name, &value)) {
+        if (!http_forwarded_take_pair(&element, &name, &value)) {
             return false;
         }
         if (bytes_equal_fold(name, BYTES("for"))) {

@@ -229,6 +229,49 @@ test('one fetch for many', async (t) => {
 });
 
 test('answers from memory', async (t) => {
+    await t.test('what tells clients apart is a part of the key: only those with the same value share', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number, gate) => {
+            if (asked.target === '/hot') {
+                await gate;
+            }
+            return { body: `for ${asked.get('X-Api-Key')} ${asked.get('X-User')} ${asked.get('X-Group')}` };
+        });
+        const gateway = await startGateway(t, config(origin, `coalesce: true
+    coalesce_timeout: 60s
+    rate_limits: [{key: [header: X-User], requests: 1000}]
+    fair_by: [header: X-Group]
+    cache: {ttl: 1h}`));
+        const clients = [{}, { 'X-Api-Key': 'a' }, { 'X-Api-Key': 'b' }, { 'X-User': 'a' }, { 'X-Group': 'a' }, { 'X-User': 'a', 'X-Group': 'a' }];
+        const own = (headers) => `for ${headers['X-Api-Key']} ${headers['X-User']} ${headers['X-Group']}`;
+        const all = [...clients, ...clients].map((headers) => get(gateway, '/hot', headers));
+        await until('each at the origin once', () => origin.requests.length === clients.length);
+        await get(gateway, '/other');
+        origin.open();
+        assert.deepEqual((await Promise.all(all)).map((each) => each.body), [...clients, ...clients].map(own));
+        for (const headers of clients) {
+            const answer = await get(gateway, '/hot', headers);
+            assert.equal(answer.body, own(headers));
+            assert.match(answer.headers['cache-status'], /hit/);
+            assert.match((await get(gateway, '/hot', headers, { method: 'HEAD' })).headers['cache-status'], /hit/);
+        }
+        assert.equal(origin.requests.length, clients.length + 1);
+        await get(gateway, '/hot', { 'X-Api-Key': 'a' }, { method: 'POST', body: '' });
+        for (const headers of clients) {
+            assert.match((await get(gateway, '/hot', headers)).headers['cache-status'], /stored/);
+        }
+    });
+
+    await t.test('scheme and host that a trusted client tells in Forwarded are a part of the key', async (t) => {
+        const origin = await cacheOrigin(t, async (asked) => ({ body: asked.get('Forwarded') }));
+        const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h}', 'trusted_proxies: [127.0.0.0/8]'));
+        const stored = async (forwarded) => /hit/.test((await get(gateway, '/', { Forwarded: forwarded })).headers['cache-status']);
+        for (const forwarded of ['for=192.0.2.1;proto=http', 'for=192.0.2.1;proto=https', 'proto=https;host=a', 'proto=https;host="a:1"', 'proto=https, proto=https', 'host="a']) {
+            assert.equal(await stored(forwarded), false, forwarded);
+            assert.equal(await stored(forwarded), true, forwarded);
+        }
+        assert.equal(await stored('for="[2001:db8::1]:5";Proto=HTTPS'), true);
+    });
+
     await t.test('a field that Connection names chooses no variant: the origin does not see it', async (t) => {
         const origin = await cacheOrigin(t, async (asked) => ({ body: `for ${asked.get('X-Tenant')}`, fields: ['Vary: X-Tenant'] }));
         const gateway = await startGateway(t, config(origin, 'coalesce: true\n    cache: {ttl: 1h}'));
