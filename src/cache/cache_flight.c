@@ -17,6 +17,7 @@ struct cache_flight {
     uint32_t holders; /* leaders, and waiters in the list */
     uint32_t waiting;
     uint32_t refusals; /* leaders whose own clients were turned down */
+    bool answered;     /* a leader has the head of what it was sent */
     bool over;         /* those who waited were told */
     bool failed;       /* some leader's try */
     struct link waiters;
@@ -59,6 +60,14 @@ static struct cache_flight *find(struct cache_shard *shard, const struct cache_j
         flight = flight->next;
     }
     return flight;
+}
+
+/* Of two with the same key the later one, which stands first. NULL: none that this request may wait for. */
+static struct cache_flight *find_for(struct cache_shard *shard, const struct cache_joining *joining)
+{
+    struct cache_flight *flight = find(shard, joining);
+
+    return flight != NULL && flight->answered && joining->wants_new ? NULL : flight;
 }
 
 /* What is to be freed once the lock is not held any more; NULL: others hold it. */
@@ -185,7 +194,7 @@ static void send_all(struct link *told)
 static enum cache_joined join_locked(const struct cache_joining *joining, struct cache_shard *shard,
                                      struct cache_flight **flight, struct cache_waiter **waiter)
 {
-    struct cache_flight *found = find(shard, joining);
+    struct cache_flight *found = find_for(shard, joining);
 
     if (found == NULL) {
         const struct stored *now =
@@ -216,6 +225,13 @@ enum cache_joined cache_flight_join(const struct cache_joining *joining,
     joined = join_locked(joining, shard, flight, waiter);
     pthread_mutex_unlock(&shard->lock);
     return joined;
+}
+
+void cache_flight_answered(struct cache_flight *flight)
+{
+    pthread_mutex_lock(&flight->shard->lock);
+    flight->answered = true;
+    pthread_mutex_unlock(&flight->shard->lock);
 }
 
 /* --- its end --------------------------------------------------------------------------------- */
@@ -272,6 +288,7 @@ static void appoint(struct cache_flight *flight, uint64_t now_us, struct link *t
         }
         return;
     }
+    flight->answered = flight->answered && flight->leaders > 0;
     take_off(successor); /* what held the list holds for the leader from now on */
     flight->leaders++;
     flight->led_us = now_us;

@@ -29,6 +29,7 @@ struct cache_joining {
     const struct stored *seen; /* what the store had when it was asked; NULL: nothing */
     uint32_t max_waiting;
     bool may_wait;
+    bool wants_new; /* no answer whose head came before this request did */
     uint64_t now_us;
     struct loop *loop;
     cache_told *told;
@@ -45,6 +46,9 @@ enum cache_joined {
 enum cache_joined cache_flight_join(const struct cache_joining *joining,
                                     struct cache_flight **flight, struct cache_waiter **waiter);
 
+/* The head of the leader's answer is there: a request that wants a new one does not wait for this flight any
+ * more, and leads another one. */
+void cache_flight_answered(struct cache_flight *flight);
 /* The leader has it: all who wait get a reference. NULL: they ask again, each by itself. */
 void cache_flight_land(struct cache_flight **flight, struct stored *stored);
 /* The leader got no answer, or one that is an error: one of those who wait leads now, unless another

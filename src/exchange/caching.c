@@ -232,6 +232,9 @@ static void on_told(void *owner, enum cache_news news, struct stored *stored,
 
 static void hold(struct exchange *exchange, struct caching *caching)
 {
+    if (caching->asks_anew && caching->found != NULL) {
+        caching->forwarded = "request";
+    }
     if (caching->waits_from_us == 0) {
         caching->waits_from_us = caching_now(exchange);
     }
@@ -284,14 +287,15 @@ void caching_wait_is_over(struct timer *timer)
     }
 }
 
-/* There is one for all, and only this client wants another one (min-fresh, max-age). */
+/* What is stored is fresh, and this client wants another one (max-age, min-fresh). */
 static bool has_fresh(const struct exchange *exchange, const struct caching *caching)
 {
     return caching->found != NULL && caching->found->kind == STORED_ANSWER &&
            stored_is_fresh(caching->found, caching_now(exchange));
 }
 
-/* Whether it waits, or fetches for others too; never of what only this client wants. */
+/* Whether it waits, or fetches for others too. Many who reload a page at once, each of whom wants it checked
+ * just now, share one check; a part is for its own client only. */
 static enum cache_joined join(struct exchange *exchange, struct caching *caching, bool meanwhile)
 {
     const struct caching_settings *settings = caching_settings_of(exchange);
@@ -302,14 +306,14 @@ static enum cache_joined join(struct exchange *exchange, struct caching *caching
         .seen = caching->found,
         .max_waiting = settings->max_coalesced,
         .may_wait = !meanwhile,
+        .wants_new = caching->asks_anew || has_fresh(exchange, caching),
         .now_us = caching_now(exchange),
         .loop = exchange->context->worker_context->loop,
         .told = on_told,
         .owner = exchange,
     };
 
-    if (caching->asks_anew || caching->facts.range.length > 0 || has_fresh(exchange, caching) ||
-        (!settings->coalesce && !meanwhile)) {
+    if (caching->facts.range.length > 0 || (!settings->coalesce && !meanwhile)) {
         return CACHE_FAILS;
     }
     return cache_flight_join(&joining, &caching->flight, &caching->waiter);

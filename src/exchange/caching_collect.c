@@ -242,6 +242,9 @@ static void begin_draft(struct exchange *exchange, const struct http_response *r
 {
     struct caching *caching = exchange->caching;
 
+    if (caching->flight != NULL) {
+        cache_flight_answered(caching->flight);
+    }
     caching->draft = answer->has_vary ? begin_varied(exchange, response)
                                       : stored_answer(caching->primary, response,
                                                       exchange->attempt->record.origin,
@@ -296,12 +299,13 @@ static bool suits_in_need(const struct exchange *exchange)
     const struct caching *caching = exchange->caching;
     const struct stored *found = caching->found;
 
-    return found != NULL && found->kind == STORED_ANSWER && !caching->asks_anew &&
-           !found->must_revalidate &&
+    return found != NULL && found->kind == STORED_ANSWER && !found->must_revalidate &&
+           (!caching->asks_anew || found->sie_ms > 0) &&
            stored_lasts_ms(found, caching_now(exchange)) < found->fresh_ms + found->sie_ms;
 }
 
-/* RFC 5861 section 4: also those who wait. */
+/* RFC 5861 section 4: also those who wait, and those who asked for a check, as they get none (RFC 9111
+ * section 5.2.1.4 calls that what a client prefers). */
 static void reply_in_need(struct exchange *exchange)
 {
     struct caching *caching = exchange->caching;
@@ -392,6 +396,9 @@ bool caching_takes_head(struct exchange *exchange, const struct http_response *r
     caching->use = cache_answer_use(caching_settings_of(exchange), &caching->facts, &like, &answer,
                                     &lifetime_ms);
     caching->stores = caching->use == CACHE_STORED;
+    if (caching->flight != NULL) {
+        cache_flight_answered(caching->flight);
+    }
     set_times(exchange, &answer, lifetime_ms, caching->draft);
     caching->refreshed = true;
     if (check.has_vary && varies_otherwise(caching->found, response)) {

@@ -197,6 +197,59 @@ test('one fetch for many', async (t) => {
         old.open();
     });
 
+    await t.test('a storm of reloads is one request at a time, and each gets what was checked after it came', async (t) => {
+        let at = 0;
+        let most = 0;
+        let go;
+        let gate = Promise.resolve();
+        const origin = await cacheOrigin(t, async (asked, number) => {
+            most = Math.max(most, ++at);
+            await gate;
+            at--;
+            return { body: `answer ${number}`, fields: ['ETag: "same"'] };
+        });
+        const gateway = await startGateway(t, config(origin, 'coalesce: true\n    coalesce_timeout: 60s\n    cache: {ttl: 1h}', 'workers: 2'));
+        let sent = 0;
+        for (const headers of [{ 'Cache-Control': 'max-age=0' }, { 'Cache-Control': 'no-cache' }, { Pragma: 'no-cache' }, { 'Cache-Control': 'min-fresh=9999' }]) {
+            const path = `/${++sent}`;
+            const started = origin.requests.length;
+            assert.match((await get(gateway, path)).headers['cache-status'], /stored/);
+            gate = new Promise((resolve) => (go = resolve));
+            const agent = keepAliveAgent(100);
+            const all = Array.from({ length: 100 }, () => get(gateway, path, headers, { agent }));
+            await until('one of them at the origin', () => origin.requests.length === started + 2);
+            assert.match((await get(gateway, path)).headers['cache-status'], /hit/);
+            go();
+            gate = Promise.resolve();
+            const bodies = (await Promise.all(all)).map((each) => each.body);
+            agent.destroy();
+            assert.ok(origin.requests.length < started + 20, `${origin.requests.length - started}`);
+            assert.ok(!bodies.includes(`answer ${started + 1}`));
+        }
+        assert.equal(most, 1);
+    });
+
+    await t.test('a reload does not wait for an answer whose head was there before it', async (t) => {
+        const wires = [];
+        const origin = await rawOrigin(t, async (wire) => {
+            for (;;) {
+                await wire.request(LONG_MS);
+                wires.push(wire);
+                wire.send(`HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-Number: ${wires.length}\r\n\r\n${wires.length > 1 ? 'good' : 'ba'}`);
+            }
+        });
+        const gateway = await startGateway(t, config(origin, 'coalesce: true\n    coalesce_timeout: 60s\n    cache: {ttl: 1h}'));
+        const first = get(gateway);
+        await until('the head of the first one', () => wires.length === 1);
+        const second = await until('one that is new', async () => {
+            const answer = await get(gateway, '/', { 'Cache-Control': 'no-cache' });
+            return answer.headers['x-number'] === '2' && answer;
+        });
+        assert.equal(second.body, 'good');
+        wires[0].send('ad');
+        assert.equal((await first).body, 'baad');
+    });
+
     await t.test('streams of HTTP/2 wait and are served in the same way, at any length', async (t) => {
         const body = 'x'.repeat(300_000);
         const origin = await cacheOrigin(t, async (asked, number, gate) => {
@@ -474,6 +527,9 @@ test('answers from memory', async (t) => {
                 assert.deepEqual([answer.status, answer.body], [200, 'good']);
             } while (origin.requests.length < sent);
         }
+        for (const wish of ['no-cache', 'max-age=0']) { // RFC 9111 section 5.2.1.4
+            assert.equal((await get(gateway, '/', { 'Cache-Control': wish })).body, 'good');
+        }
     });
 
     await t.test('a client that is turned down takes nothing from others: 4xx neither replaces nor ends what is stored', async (t) => {
@@ -551,14 +607,16 @@ test('answers from memory', async (t) => {
     });
 });
 
-// What a strict reading of RFC 9111 allows: an answer made for one request may reach another one only so.
+// What a strict reading of RFC 9111 allows: an answer made for one request may reach another one only so. Who
+// asks for a check (no-cache) may share one that was not answered yet when it came.
 function mayShare(source, asked) {
     const lower = (headers, name) => headers[name];
     const control = source.fields['Cache-Control'] ?? '';
     const vary = (source.fields.Vary ?? '').split(', ').filter((name) => name !== '');
     return source.path === asked.path && ![source, asked].some((each) => each.headers.Authorization || each.headers.Cookie) &&
         !source.fields['Set-Cookie'] && !/no-store|private|no-cache|max-age=0/.test(control) && !vary.includes('*') &&
-        !/no-store|no-cache/.test(asked.headers['Cache-Control'] ?? '') && !/no-store/.test(source.headers['Cache-Control'] ?? '') &&
+        !/no-store/.test(asked.headers['Cache-Control'] ?? '') &&
+        !(/no-cache/.test(asked.headers['Cache-Control'] ?? '') && source.over < asked.began) && !/no-store/.test(source.headers['Cache-Control'] ?? '') &&
         vary.every((name) => lower(source.headers, name) === lower(asked.headers, name));
 }
 
@@ -574,11 +632,12 @@ test('no answer reaches a client that it was not made for', async (t) => {
         put('Cache-Control', pick(['', '', 'max-age=60', 'public', 'private', 'no-store', 'no-cache', 'max-age=0', 'max-age=60, private="x"', 's-maxage=60']));
         put('Vary', pick(['', '', '', 'Accept-Language', 'Accept-Language, X-Tenant', '*']));
         put('Set-Cookie', pick(['', '', '', `id=${number}`]));
-        made.set(String(number), { ...source, fields });
+        made.set(String(number), Object.assign(source, { fields }));
         return { status: pick(['200 OK', '200 OK', '200 OK', '404 Not Found', '500 Oh no']), body: String(number), fields: Object.entries(fields).map((field) => field.join(': ')) };
     });
     const gateway = await startGateway(t, config(origin, 'coalesce: true\n    cache: {ttl: 1h}', 'workers: 2'));
     let sent = 0;
+    let clock = 0;
     let shared = 0;
     const lane = async () => {
         const agent = keepAliveAgent();
@@ -591,12 +650,14 @@ test('no answer reaches a client that it was not made for', async (t) => {
             put('X-Tenant', pick(['', 'a', 'b']));
             put('Cache-Control', pick(['', '', '', '', 'no-cache', 'no-store', 'max-age=5']));
             const path = `/${random.below(6)}`;
-            asked.set(headers['X-Number'], { path, headers });
+            const mine = { path, headers, began: ++clock };
+            asked.set(headers['X-Number'], mine);
             const answer = await request(gateway, { path, headers, agent });
+            mine.over = ++clock;
             const source = made.get(answer.body);
             if (source.headers['X-Number'] !== headers['X-Number']) {
                 shared++;
-                assert.ok(mayShare(source, { path, headers }), JSON.stringify({ source, path, headers }));
+                assert.ok(mayShare(source, mine), JSON.stringify({ source, mine }));
                 assert.equal(answer.headers['set-cookie'], undefined);
             }
         }
