@@ -91,49 +91,63 @@ static struct bytes write_uri(const struct exchange *exchange, struct text *text
 
 /* --- who asks -------------------------------------------------------------------------------- */
 
-/* What the request has in the fields that tell clients apart. */
-struct identity {
-    const struct http_headers *headers;
-    struct text *text;
-    bool carried; /* one of them at least */
-};
+/* Called for each field that tells the clients of a route apart, and that the request may carry. */
+typedef bool identity_field(const struct http_headers *headers, struct bytes name,
+                            struct text *text);
 
-static void add_field(struct identity *identity, struct bytes name)
+static bool is_carried(const struct http_headers *headers, struct bytes name, struct text *text)
 {
-    identity->carried |= http_find_named(identity->headers, name) != NULL;
-    cache_vary_add_key(name, identity->headers, identity->text);
+    (void)text;
+    return http_find_named(headers, name) != NULL;
+}
+
+static bool add_values(const struct http_headers *headers, struct bytes name, struct text *text)
+{
+    cache_vary_add_key(name, headers, text);
+    return false;
 }
 
 /* Authorization and Cookie have options that say whether such requests take part. */
-static void add_sources(struct identity *identity, const struct request_source *sources,
-                        uint32_t count)
+static bool any_source(const struct request_source *sources, uint32_t count, identity_field *field,
+                       const struct http_headers *headers, struct text *text)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (sources[i].kind == SOURCE_HEADER && sources[i].id != HTTP_HEADER_AUTHORIZATION &&
-            sources[i].id != HTTP_HEADER_COOKIE) {
-            add_field(identity, sources[i].name);
+            sources[i].id != HTTP_HEADER_COOKIE && field(headers, sources[i].name, text)) {
+            return true;
         }
     }
+    return false;
+}
+
+/* Whether `field` is true of one of them; it is asked of no more then. */
+static bool any_identity(const struct exchange *exchange, identity_field *field, struct text *text)
+{
+    const struct route_settings *route = exchange->routing.route;
+    const struct http_headers *headers = &exchange->request.headers;
+
+    if (field(headers, BYTES("X-Api-Key"), text) ||
+        any_source(route->fair_by, route->fair_by_count, field, headers, text)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < route->rate_limit_count; i++) {
+        if (any_source(route->rate_limits[i].key, route->rate_limits[i].key_count, field, headers,
+                       text)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The number of changes of the URI stands before the values: an unsafe request makes the answers of all
- * clients unreachable without knowing their values (RFC 9111 section 4.4). */
+ * clients unreachable without knowing their values (RFC 9111 section 4.4). Most requests carry none. */
 static void add_identity(const struct exchange *exchange, uint64_t uri_hash, struct text *text)
 {
-    const struct route_settings *route = exchange->routing.route;
-    const struct text before = *text;
-    struct identity identity = {&exchange->request.headers, text, false};
-
-    text_add_char(text, '\r');
-    text_add_number(text, cache_store_epoch(uri_hash));
-    text_add_char(text, '\n');
-    add_field(&identity, BYTES("X-Api-Key"));
-    add_sources(&identity, route->fair_by, route->fair_by_count);
-    for (uint32_t i = 0; i < route->rate_limit_count; i++) {
-        add_sources(&identity, route->rate_limits[i].key, route->rate_limits[i].key_count);
-    }
-    if (!identity.carried) {
-        *text = before;
+    if (any_identity(exchange, is_carried, text)) {
+        text_add_char(text, '\r');
+        text_add_number(text, cache_store_epoch(uri_hash));
+        text_add_char(text, '\n');
+        any_identity(exchange, add_values, text);
     }
 }
 
