@@ -45,13 +45,11 @@ words_that_are_gone() {
         for part in $(tr -cs 'A-Za-z0-9_' ' ' <<<"$word"); do
             grep -qxF "$part" "$fresh/words" || echo "$walk: no \`$part\` in the code"
         done
-    done < <(grep -oE '`[^`]+`' "$walk" | tr -d '`' | tr ' ' '\n' | sort -u)
+    done < <(grep -oE '`[^`]+`' "$fresh/walk" | tr -d '`' | tr ' ' '\n' | sort -u)
 }
 
-# Lines may break between the two.
 names_in_other_files() {
     local name file paths
-    tr '\n' ' ' <"$walk" | tr -s ' ' >"$fresh/walk"
     {
         grep -oE '`[a-z0-9_]+`( in |, in | \()`[a-z0-9_/]+\.[ch]`' "$fresh/walk" |
             tr -d '`,(' | sed -E 's/ (in )?/ /'
@@ -91,9 +89,12 @@ paths_to_nowhere() {
 # in its table. On each page an option is a text in backticks with a group before it: `timeouts.connect`.
 # In the right column of a page for those who come from a peer, each text in backticks is an option, a part of one (`connect`), a
 # value (`least_requests`), YAML with them, or a command. Header names and paths begin otherwise.
+# The last part of an option's former name (`samples`) stands on no page for users, unless it means
+# something else, too.
 options_that_are_gone() {
     grep -oE '^    \{"[a-z]+"' src/turnpikectl.c | tr -d ' {"' >"$fresh/commands"
     grep -oE '^    \{"[a-z-]+"' src/main.c | tr -d ' {"' | sed 's/^/--/' >>"$fresh/commands"
+    sed -nE 's/^    \{[A-Z_]+, +"([a-z_.]+)", .*/\1/p' src/config/schema/renamed.c >"$fresh/renamed"
     awk '
         function known(path) {
             return path in option || path in part || path in value || path ~ /^(user_agent|tls\.(client|protocol))\.|^tls\.(cipher|resumed)$/
@@ -144,6 +145,7 @@ options_that_are_gone() {
             }
         }
         FILENAME == commands { command[$1] = 1; next }
+        FILENAME == renamed { sub(/.*\./, ""); former[$0] = 1; next }
         FILENAME == "doc/CONFIG.md" && !/^\| `/ { next }
         FILENAME == "doc/CONFIG.md" {
             split($0, cell, " \\| ")
@@ -171,18 +173,21 @@ options_that_are_gone() {
                 rest = substr(rest, RSTART + RLENGTH)
                 first = text
                 sub(/\..*/, "", first)
-                if (ours) {
+                if (text in former && !known(text) && !(text in command) && FILENAME !~ /ARCHITECTURE|MECHANISMS/) {
+                    print FILENAME ": " text " is the former name of an option"
+                } else if (ours) {
                     read_text(text)
                 } else if (text ~ /^[a-z0-9_]+(\.[a-z0-9_]+)+$/ && text !~ /\.[ch]$/ && first in group && !known(text)) {
                     print FILENAME ": no option " text
                 }
             }
         }
-    ' commands="$fresh/commands" "$fresh/commands" doc/CONFIG.md *.md doc/*.md
+    ' commands="$fresh/commands" renamed="$fresh/renamed" "$fresh/commands" "$fresh/renamed" doc/CONFIG.md *.md doc/*.md
 }
 
 gone=$(
     for walk in doc/ARCHITECTURE.md doc/MECHANISMS.md; do
+        tr '\n' ' ' <"$walk" | tr -s ' ' >"$fresh/walk" # lines may break within a name, or between two
         words_that_are_gone
         names_in_other_files
     done

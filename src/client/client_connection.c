@@ -3,7 +3,7 @@
  * happens to it from outside: its socket is ready, its timer has run out. What that means follows
  * from its state.
  *
- *   accepted -> (PROXY header) -> (handshake) -> idle <-> serves (client_h1.c) -> (lingers) -> closed
+ *   accepted -> (PROXY header) -> (handshake) -> idle <-> serves (h1/, h2/) -> (lingers) -> closed
  *
  * Called by the loop, by client_accept.c and by what serves it. */
 #include "client/client_private.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the files of client/ share. A connection without a request is a struct client_connection
- * and nothing else; its struct client_h1 exists while bytes of a request or an answer are there. */
+ * and nothing else; its struct client_h1 exists while bytes of a request or an answer are there. Over
+ * HTTP/2 it has a struct client_h2 instead, from its first bytes to its end. */
 #ifndef CLIENT_CLIENT_PRIVATE_H
 #define CLIENT_CLIENT_PRIVATE_H
 
@@ -88,7 +89,7 @@ struct client_penalty {
     struct client_penalty_entry entries[CLIENT_PENALTY_ENTRIES];
 };
 
-/* What the HTTP/2 connections of a context share (h2/client_h2_context.c). */
+/* What the HTTP/2 connections of a context share (h2/client_h2_desk.c). */
 struct client_h2_context {
     struct h2_sessions *sessions;
     struct piece_pool *pieces; /* fields of requests and answers; the library's */
@@ -374,7 +375,7 @@ bool client_h2_new(struct client_connection *connection);
 /* Its first bytes, read already. */
 void client_h2_take(struct client_connection *connection, struct bytes bytes);
 
-/* h2/client_h2_context.c */
+/* h2/client_h2_desk.c */
 bool client_h2_context_begin(struct client_context *context); /* false: no memory */
 void client_h2_context_end(struct client_context *context);
 void client_h2_context_bury(struct client_context *context);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From a file's path to a snapshot, or to a list of everything that is wrong with it.
- * Called by main (start, -t), never on a worker's loop. */
+ * config_load_bytes is called by main.c (start, -t), process/reload/loaded_config.c and control/;
+ * config_load by tests and contrib/make_config_doc.c. Never on a worker's loop. */
 #ifndef CONFIG_LOAD_H
 #define CONFIG_LOAD_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The seam between an exchange and the client it belongs to: what an exchange may ask
- * downstream. Declared here, implemented by client/h1/client_h1 (later client_h2), so that an
+ * downstream. Declared here, implemented by client/h1 and client/h2, so that an
  * exchange never knows which protocol version carries it. */
 #ifndef EXCHANGE_CLIENT_STREAM_H
 #define EXCHANGE_CLIENT_STREAM_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A message head as it is to be sent: decided by exchange/forward, written by client_h1 and
- * origin_h1 (and later their HTTP/2 sisters), which add only what their framing needs. */
+/* A message head as it is to be sent: decided by exchange/forward, written by h1 and h2 of
+ * client/ and origin/, which add only what their framing needs. */
 #ifndef HTTP_FIELDS_H
 #define HTTP_FIELDS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Bytes on their way out of one transport: what could not be written yet waits in a queue of
- * borrowed buffers. Used by both protocol sides (client_h1, origin_h1); small pieces are added
+ * borrowed buffers. Used by client/ and origin/, for HTTP/1 and HTTP/2; small pieces are added
  * first and leave in one system call. */
 #ifndef NET_OUTBOX_H
 #define NET_OUTBOX_H

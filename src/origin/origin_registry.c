@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who is in the registry, and reading it. What changes an entry is in origin_health.c and prober.c. */
+/* Which entries are in the registry; drains; reading it. Their health is changed by health/, their quotas
+ * and limits by pool/. */
 #include "origin/origin_entry.h"
 
 #include "base/check.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which arm of its route's split a request gets, and why. In this order: the arm that saw its
  * idempotency key first; the one that an override names; the one where its user stands; where its
- * key stands; the one whose turn it is. Asked by attempt.c once an exchange, and by explain. */
+ * key stands; the one whose turn it is. Called by exchange/choice.c once an exchange, and by explain. */
 #ifndef SPLIT_ARM_CHOICE_H
 #define SPLIT_ARM_CHOICE_H
 

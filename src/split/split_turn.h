@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One worker's view of one split: the weights it saw last and whose turn it is. Asked once for
- * each exchange that is forwarded by a split (split/arm_choice.c); looks at what the registry
+/* One worker's view of one split: the weights it saw last and whose turn it is. Called once for
+ * each exchange that is forwarded by a split (exchange/choice.c); looks at what the registry
  * changed by comparing one number. */
 #ifndef SPLIT_SPLIT_TURN_H
 #define SPLIT_SPLIT_TURN_H

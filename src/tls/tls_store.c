@@ -443,12 +443,18 @@ static void warn_of(const struct tls_certificate_facts *facts, enum tls_dating d
         log_warning("%s%s %s: %s: the %s of %s expires in %lld days", place, user_kind, user,
                     facts->cert, kind, facts->subject,
                     (long long)((facts->not_after_s - now_s) / DAY_S));
-    } else if (dating == TLS_EXPIRED) {
-        log_error("%s%s %s: %s: the %s of %s has expired, %lld days ago; it is used all the same, "
-                  "and %s refuse it: renew it, then reload",
-                  place, user_kind, user, facts->cert, kind, facts->subject,
+    } else if (dating == TLS_EXPIRED && facts->role == TLS_ROLE_CA) {
+        log_error("%s%s %s: %s: the CA of %s has expired, %lld days ago: the gateway rejects %s "
+                  "certificates issued by it; replace the CA file, then reload",
+                  place, user_kind, user, facts->cert, facts->subject,
                   (long long)((now_s - facts->not_after_s) / DAY_S),
-                  is_listeners == (facts->role == TLS_ROLE_SHOWN) ? "clients" : "origins");
+                  is_listeners ? "client" : "origin");
+    } else if (dating == TLS_EXPIRED) {
+        log_error("%s%s %s: %s: the certificate of %s has expired, %lld days ago; it is used all "
+                  "the same, and %s refuse it: renew it, then reload",
+                  place, user_kind, user, facts->cert, facts->subject,
+                  (long long)((now_s - facts->not_after_s) / DAY_S),
+                  is_listeners ? "clients" : "origins");
     } else if (dating == TLS_NOT_YET_VALID) {
         log_error("%s%s %s: %s: the %s of %s is not valid yet, for %lld days; it is used all the "
                   "same: look at its dates and at this machine's clock",

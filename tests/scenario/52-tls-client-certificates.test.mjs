@@ -51,6 +51,19 @@ async function visit(port, options = {}) {
     return { text, ticket, resumed };
 }
 
+test('an expired CA among others: the gateway says whom it rejects, and serves the other CA\'s clients', async (t) => {
+    const issuer = await authority(t, 'Issuer of CAs');
+    const old = await issuer.issue({ names: ['old-ca.example'], to: '20210101000000Z' });
+    const { clients, origin, ask, gateway } = await stage(t, (of) => {
+        fs.appendFileSync(of.cert, fs.readFileSync(old.cert));
+        return `{mode: required, ca: ${of.cert}}`;
+    });
+    assert.match(gateway.stderr, /listener \S+: \S+: the CA of \S+ has expired, [0-9]+ days ago: the gateway rejects client certificates issued by it; replace the CA file/);
+    const good = await clients.issue({ names: ['merchant.example'], client: true });
+    assert.equal((await ask({ ...shows(good) })).status, 200);
+    assert.equal(origin.requests.length, 1);
+});
+
 test('required: only clients with a good certificate come in', async (t) => {
     const { clients, origin, ask, gateway } = await stage(t, (of) => `{mode: required, ca: ${of.cert}}`);
     const good = await clients.issue({ names: ['merchant.example'], client: true });

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Whether a client is too slow: it may pause for so long, and in each window of time it must move so
- * many bytes. Only the time counts in which the client alone is waited for. Nothing is reckoned
- * while bytes flow: the owner looks when either limit may be reached (client_h1_clock.c). Knows no
+ * many bytes. Only the time counts in which the client alone is waited for. Nothing is computed
+ * while bytes flow: the owner looks when either limit may be reached (client_h1_clock.c,
+ * client_h2_clock.c). Knows no
  * clock and no socket. */
 #ifndef CLIENT_GUARD_MIN_RATE_H
 #define CLIENT_GUARD_MIN_RATE_H

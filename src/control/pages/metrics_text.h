@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Prometheus's text format 0.0.4, or OpenMetrics: families, samples, labels, histograms. Used by the files that
- * know what is counted (metrics_page, metrics_origins). */
+ * know what is counted (metrics_*.c, tls_pages.c). */
 #ifndef CONTROL_PAGES_METRICS_TEXT_H
 #define CONTROL_PAGES_METRICS_TEXT_H
 

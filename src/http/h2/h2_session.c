@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The one file that speaks to nghttp2, for connections of clients and to origins. */
+/* A session over nghttp2, for connections of clients and to origins. Beside this file, only h2_memory.c
+ * calls the library. */
 #include "http/h2/h2_session.h"
 
 #include "base/check.h"

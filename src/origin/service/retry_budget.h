@@ -3,7 +3,7 @@
  * requests of the last 8 seconds, and a few beside. What clients send again by themselves is taken
  * off the share, not off the few: clients cannot take all of the budget away. Each worker counts its own: shares add up to
  * the share of all, and the few are divided. Part of a struct service; exchange/attempt.c notes
- * requests and takes. Knows no clock: every call brings the time. */
+ * requests, exchange/tries.c takes retries. Knows no clock: every call brings the time. */
 #ifndef ORIGIN_SERVICE_RETRY_BUDGET_H
 #define ORIGIN_SERVICE_RETRY_BUDGET_H
 
