@@ -84,8 +84,8 @@ static const struct option options[] = {
              "the user does not change."},
     {.path = "core_dumps", .places = PLACE_GLOBAL, .type = OPTION_FLAG, .initial = "false",
      FIELD(settings, core_dumps),
-     .help = "Allow core dumps. Buffers of messages stay out of them (on Linux), but not all that "
-             "clients sent, nor keys: SECURITY.md says what."},
+     .help = "Whether the process may write core dumps. On Linux, message buffers are left out of "
+             "them, but not all data of clients, nor keys (SECURITY.md)."},
     {.path = "pid_file", .places = PLACE_GLOBAL, .sample = "/run/turnpike/turnpike.pid",
      .sample_off = true, ABSOLUTE(settings, pid_file),
      .help = "File that holds the pid of the serving process, an absolute path in a folder "
@@ -103,13 +103,13 @@ static const struct option options[] = {
              "see via of a service."},
     {.path = "priority_header", .places = PLACE_GLOBAL, .type = OPTION_TEXT, .sample = "X-Priority",
      .sample_off = true, .least = "1", .greatest = "64", FIELD(settings, priority_header),
-     .help = "Request header in which trusted_proxies may say critical, normal or bulk, before what the "
-             "route says (priority). Lines of other clients count for nothing."},
+     .help = "Request header in which trusted_proxies may set the class of a request: critical, "
+             "normal or bulk. It overrides the route (priority). From other clients it is ignored."},
     {.path = "request_id", .places = PLACE_GLOBAL, .type = OPTION_CHOICE, .initial = "trusted",
      .words = "trusted|any", FIELD(settings, request_id),
-     .help = "Whose X-Request-Id is passed to origins and the log: that of trusted_proxies, or "
-             "that of any client. Other requests get a new one; the log then has the client's "
-             "as turnpike.client_request_id."},
+     .help = "Whose X-Request-Id is passed to origins and logged: that of trusted_proxies, or "
+             "that of any client. Other requests get a new one, and the client's is logged as "
+             "turnpike.client_request_id."},
     {.path = "access_log", .places = PLACE_GLOBAL, .type = OPTION_LOG_GROUP, .initial = "stderr",
      .words = "off|stderr|syslog",
      FIELD_AT(settings, access_log, access_log.at), .read = config_read_access_log,
@@ -146,24 +146,24 @@ static const struct option options[] = {
      .sample = "http://127.0.0.1:4318/v1/traces",
      .at = offsetof(struct tracing_settings, tls.at), .read = config_read_collector,
      .expects = "a URL such as http://127.0.0.1:4318/v1/traces",
-     .help = "URL that takes OTLP over HTTP in JSON, a POST about once a second. With https:// its "
-             "certificate must have the name of the URL. A worker never waits for it; spans that it "
-             "does not take in time are dropped and counted."},
+     .help = "URL that takes OTLP over HTTP in JSON, a POST about once a second. The certificate "
+             "of an https:// URL must have the name in the URL. Workers never wait for the "
+             "collector; spans that it does not take in time are dropped and counted."},
     {.path = "tracing.tls", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
      FIELD(tracing_settings, tls), .read = config_check_collector_tls,
-     .help = "What is asked of a collector whose URL begins with https://."},
+     .help = "How the certificate of a collector with an https:// URL is verified."},
     {.path = "tracing.tls.ca", .places = PLACE_GLOBAL,
      .sample = "/etc/turnpike/tls/collector-ca.crt", .sample_off = true,
      PEM_FILE(tls_service_settings, ca),
-     .help = "PEM file with the certificates that may have signed the collector's; default: what the "
-             "system trusts."},
+     .help = "PEM file with the CAs that may have issued the certificate of the collector. "
+             "Absent: the CAs that the system trusts."},
     {.path = "tracing.sample", .places = PLACE_GLOBAL, .type = OPTION_PERCENT, .initial = "1%",
      .least = "0%", .greatest = "100%", FIELD(tracing_settings, sample),
-     .help = "Share of new traces that are sampled. A request with a parent that is believed is "
-             "sampled if its parent is."},
+     .help = "Share of new traces that are sampled. A request whose traceparent is trusted "
+             "(tracing.parents) is sampled if its parent is."},
     {.path = "tracing.parents", .places = PLACE_GLOBAL, .type = OPTION_CHOICE,
      .initial = "trusted", .words = "trusted|any", FIELD(tracing_settings, parents),
-     .help = "Whose traceparent is believed: that of trusted_proxies, or that of any client. For "
+     .help = "Whose traceparent is trusted: that of trusted_proxies, or that of any client. For "
              "other requests a new trace begins, with a link to the client's, and tracestate is "
              "dropped."},
     {.path = "tracing.timeout", .places = PLACE_GLOBAL, .type = OPTION_TIME, .initial = "10s",
@@ -204,13 +204,13 @@ static const struct option options[] = {
     {.path = "trusted_proxies", .places = PLACE_GLOBAL, .type = OPTION_NETWORKS, .initial = "[]",
      FIELD_LIST(settings, trusted_proxies, trusted_proxy_count), NETWORKS, .may_be_empty = true,
      .help = "Networks whose X-Forwarded-*, Forwarded, X-Real-IP and X-Request-Id lines are "
-             "believed and kept; those of other senders are dropped. The client is the last "
+             "trusted and kept; those of other senders are dropped. The client is the last "
              "address in X-Forwarded-For, or else in Forwarded, outside of these networks."},
 
     {.path = "timeouts", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_GROUP,
      .sample = "{first_byte: 5s}",
      FIELD(settings, timeouts), IN_ROUTE(timeouts),
-     .help = "How long to wait for what; a route may have its own."},
+     .help = "Timeouts of clients and origins. A route may have its own."},
     {.path = "timeouts.handshake", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
      .initial = "15s", .least = "10ms", .greatest = "1h", FIELD(timeouts_settings, handshake),
      .help = "From a connection's accept to the end of its TLS handshake or PROXY header."},
@@ -234,10 +234,12 @@ static const struct option options[] = {
      .help = "Time to connect to one address of an origin."},
     {.path = "timeouts.send_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "60s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, send_idle),
-     .help = "Time between two writes of a request, while the origin takes no bytes."},
+     .help = "Maximum time between two writes of a request, while the origin takes no bytes. Then "
+             "the client gets 504."},
     {.path = "timeouts.first_byte", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "60s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, first_byte),
-     .help = "From the end of a request to the first byte of its response."},
+     .help = "From the end of a request to the first byte of its response. Then the client gets "
+             "504."},
     {.path = "timeouts.response_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "60s", .least = "10ms", .greatest = "1d", FIELD(timeouts_settings, response_idle),
      .help = "Time between two reads of a response from an origin, and between two writes to a "
@@ -249,8 +251,8 @@ static const struct option options[] = {
     {.path = "timeouts.lifetime", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_TIME,
      .initial = "1h", .zero_word = "none", .least = "100ms", .greatest = "30d",
      FIELD(timeouts_settings, lifetime),
-     .help = "Maximum age of a client connection, which then closes with its next response. "
-             "Some connections close up to an eighth earlier, so that not all close at once."},
+     .help = "Maximum age of a client connection, which then closes with its next response. Some "
+             "connections close up to an eighth earlier, so that not all close at once."},
     {.path = "timeouts.tunnel_idle", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "10m", .least = "10ms", .greatest = "7d", FIELD(timeouts_settings, tunnel_idle),
      .help = "How long an upgraded connection (WebSocket) may be idle in both directions."},
@@ -304,7 +306,8 @@ static const struct option options[] = {
     {.path = "limits", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_GROUP,
      .sample = "{requests_per_connection: 1000}",
      FIELD(settings, limits), IN_LISTENER(limits), .read = config_check_limits,
-     .help = "How much one message or client may ask for; a listener may have its own."},
+     .help = "Limits on messages, on client connections, and on resources of the process. A "
+             "listener may have some of its own."},
     {.path = "limits.head_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE, .initial = "32KiB",
      .least = "1KiB", .greatest = "32KiB", FIELD(limits_settings, head_bytes),
      .help = "Size of a request head with its request line, and of the trailers. More gets "
@@ -333,11 +336,11 @@ static const struct option options[] = {
      .initial = "auto", .zero_word = "auto", .least = "16KiB", .greatest = "64MiB",
      FIELD(limits_settings, connection_buffer),
      .help = "Memory held for one client connection, both directions together; auto: 64KiB over "
-             "HTTP/1, 512KiB over HTTP/2, or twice limits.request_buffer if that is more. What "
-             "would go beyond it is not read, but for one buffer of 52 KiB that an answer passes "
-             "through. Over HTTP/2 it holds all requests that wait: a stream beyond it is refused "
-             "unprocessed (REFUSED_STREAM), unless it is the only one. Bodies of streams that "
-             "were taken may come on top, up to limits.http2_connection_window."},
+             "HTTP/1, 512KiB over HTTP/2, or twice limits.request_buffer if that is more. Over "
+             "this size the gateway stops reading, except for one 52 KiB buffer that a response "
+             "passes through. Over HTTP/2 it covers all waiting requests. A stream that would "
+             "exceed it is refused unprocessed (REFUSED_STREAM), unless it is the only one. "
+             "Bodies of accepted streams may add up to limits.http2_connection_window."},
     {.path = "limits.requests_per_connection", .places = PLACE_GLOBAL | PLACE_LISTENER, .type = OPTION_COUNT,
      .initial = "100000", .zero_word = "none", .least = "0", .greatest = "4294967295",
      FIELD(limits_settings, requests_per_connection),
@@ -359,9 +362,9 @@ static const struct option options[] = {
     {.path = "limits.descriptors", .places = PLACE_GLOBAL, .type = OPTION_COUNT,
      .initial = "auto", .zero_word = "auto", .least = "64", .greatest = "100000000",
      FIELD(limits_settings, descriptors),
-     .help = "File descriptors of the process, guarded like limits.memory, but new clients "
-             "wait in the kernel's queue; auto: as many as the kernel allows "
-             "(LimitNOFILE=, ulimit -n)."},
+     .help = "File descriptors of the process; auto: as many as the kernel allows (LimitNOFILE=, "
+             "ulimit -n). Near the limit the gateway acts as for limits.memory, except that new "
+             "clients wait in the kernel's queue."},
     {.path = "limits.handshakes", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "1000",
      .least = "1", .greatest = "1000000", FIELD(limits_settings, handshakes),
      .help = "Concurrent TLS handshakes with clients, for each worker. Further handshakes "
@@ -385,8 +388,8 @@ static const struct option options[] = {
      FIELD(limits_settings, http2_connection_window),
      .help = "Bytes of all request bodies of one HTTP/2 connection together that may wait for "
              "origins (flow control window). The client sends no more until an origin has taken "
-             "some. Where requests in line have closed it for all others, the youngest of them is refused "
-             "unprocessed (REFUSED_STREAM)."},
+             "some. If waiting requests fill the window, the youngest is refused unprocessed "
+             "(REFUSED_STREAM)."},
 
     {.path = "deadline", .places = PLACE_GLOBAL, .type = OPTION_GROUP, .sample_off = true,
      FIELD(settings, deadline),
@@ -412,18 +415,21 @@ static const struct option options[] = {
     {.path = "retry.non_idempotent", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_CHOICE,
      .initial = "not_sent", .words = "never|not_sent|unread|with_key",
      FIELD(retry_settings, non_idempotent),
-     .help = "All other methods (POST, PATCH): once more only if no byte was sent, or the origin says "
-             "that it did not process them (HTTP/2); also if the kernel proves that none was read; with_key: also in doubt, if the request carries "
-             "Idempotency-Key and the service keeps to it."},
+     .help = "When other methods (POST, PATCH) are retried. never: not at all. not_sent: if no "
+             "byte was sent, or the origin says that it did not process the request (HTTP/2). "
+             "unread: also if the kernel proves that the origin read none of it. with_key: also "
+             "if that is unknown, for requests with Idempotency-Key; the service must honour the "
+             "key."},
     {.path = "retry.grpc_unavailable", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_FLAG,
      .initial = "false", FIELD(retry_settings, grpc_unavailable),
-     .help = "A gRPC call that an origin answers with UNAVAILABLE alone, without a message, counts as "
-             "not processed and is retried, unless the answer has grpc-retry-pushback-ms. Only for "
-             "origins that never send this status after they began to carry out a call."},
+     .help = "Whether a gRPC call that an origin answers with UNAVAILABLE alone, without a "
+             "message, counts as not processed and is retried, unless the answer has "
+             "grpc-retry-pushback-ms. Only for origins that never send this status after they "
+             "have begun to process a call."},
     {.path = "retry.backoff", .places = PLACE_GLOBAL | PLACE_ROUTE, .type = OPTION_TIME,
      .initial = "25ms", .zero_word = "none", .least = "1ms", .greatest = "10s",
      FIELD(retry_settings, backoff),
-     .help = "Another origin is tried after a random time up to this."},
+     .help = "Maximum of the random time before another origin is tried."},
 
     {.path = "client_limits", .places = PLACE_GLOBAL | PLACE_LISTENER | PLACE_ROUTE,
      .type = OPTION_GROUP, .sample = "{request_rate: 50}",
@@ -462,10 +468,10 @@ static const struct option options[] = {
      FIELD_LIST(settings, error_pages.rows, error_pages.count), IN_ROUTE(error_pages.rows),
      .read = config_read_error_page,
      .expects = "a mapping of statuses to files, such as {503: /etc/turnpike/busy.html}",
-     .help = "HTML files, by status, for browsers (Accept: text/html) in place of the gateway's own "
-             "error documents; all other clients get those. Read at a start and a reload, up to 256 "
-             "KiB each. Those of a route come before the global ones; maintenance is for routes in "
-             "maintenance, else 503."},
+     .help = "HTML files by status, sent to browsers (Accept: text/html) in place of the "
+             "gateway's own error documents, which all other clients get. They are read at start "
+             "and reload, up to 256 KiB each. Those of a route override the global ones. "
+             "maintenance is the page of routes in maintenance; without it they use 503."},
     {.path = "listeners", .places = PLACE_GLOBAL, .type = OPTION_ITEMS, .required = true,
      .inside = PLACE_LISTENER,
      FIELD_LIST(settings, listeners, listener_count), .read = config_read_listener,
@@ -493,8 +499,8 @@ static const struct option options[] = {
      .read = config_check_proxy_protocol,
      .expects = "the networks of the proxies that send headers: {from: [10.0.0.0/8]}, or "
                 "{from: [0.0.0.0/0, \"::/0\"]} to take them from any peer",
-     .help = "Every connection starts with a PROXY protocol header, version 1 or 2, that names its "
-             "client; {} on a Unix socket, where its mode says who may connect."},
+     .help = "Every connection starts with a PROXY protocol header, version 1 or 2, that names "
+             "its client. {} is for a Unix socket, whose mode limits who may connect."},
     {.path = "proxy_protocol.from", .places = PLACE_LISTENER, .type = OPTION_NETWORKS,
      .sample = "[10.0.0.0/8]",
      FIELD_LIST(listener_settings, proxy_from, proxy_from_count), NETWORKS, .may_be_empty = true,
@@ -503,10 +509,10 @@ static const struct option options[] = {
              "names is never one of trusted_proxies unless the proxy that sent it is one, too."},
     {.path = "half_close", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "false",
      FIELD(listener_settings, half_close),
-     .help = "Clients may end their side of the connection before they have their answer. false: a "
-             "client that does so during a safe request (GET, HEAD, OPTIONS, TRACE) is taken to "
-             "have left, and 50 ms later the request is cancelled at its origin; requests of "
-             "other methods are answered either way."},
+     .help = "Whether clients may end their side of the connection before they have their "
+             "response. false: a client that does so during a safe request (GET, HEAD, OPTIONS, "
+             "TRACE) counts as gone, and 50 ms later its request is cancelled at the origin. "
+             "Requests with other methods are answered in either case."},
     {.path = "http2", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "true",
      FIELD(listener_settings, http2),
      .help = "Offer HTTP/2 (h2) beside HTTP/1.1 to clients that connect with TLS, by ALPN. Its "
@@ -533,8 +539,8 @@ static const struct option options[] = {
      .expects = "a list with at least one member, such as [{cert: /path/to/cert.pem, "
                 "key: /path/to/key.pem}]",
      .missing = "a list such as [{cert: /path/to/cert.pem, key: /path/to/key.pem}]",
-     .help = "Certificates and their private keys. A client gets the one that has the name it "
-             "asks for (SNI), ECDSA before RSA. Without such a one it gets the first "
+     .help = "Certificates and their private keys. A client gets the certificate for the name "
+             "that it asks for (SNI), ECDSA before RSA; if there is none, the first in the list "
              "(tls.unknown_names)."},
     {.path = "tls.certificates.cert", .places = PLACE_LISTENER, .required = true,
      .sample = "/etc/turnpike/tls/example.crt", .missing = "the path of a PEM file",
@@ -631,9 +637,9 @@ static const struct option options[] = {
      .sample = "[10.0.0.0/8]", .sample_off = true,
      FIELD_LIST(listener_settings, access_rules.allow, access_rules.allow_count), IN_ROUTE(access_rules.allow), NETWORKS,
      .empty = "leave it out to let all clients in; for none write deny: [0.0.0.0/0, \"::/0\"]",
-     .help = "Networks of clients whose requests are served; others get 403. Absent: all. The client "
-             "is the one that trusted_proxies name; one without an address (a Unix socket) is in no "
-             "network."},
+     .help = "Networks of clients whose requests are served; others get 403. Absent: all. The "
+             "client is the one that trusted_proxies name. A client without an address (Unix "
+             "socket) is in no network."},
     {.path = "deny", .places = PLACE_LISTENER | PLACE_ROUTE, .type = OPTION_NETWORKS,
      .sample = "[10.66.0.0/16]", .sample_off = true,
      FIELD_LIST(listener_settings, access_rules.deny, access_rules.deny_count), IN_ROUTE(access_rules.deny), NETWORKS, .may_be_empty = true,
@@ -672,25 +678,27 @@ static const struct option options[] = {
      .help = "The origin gets requests only while none of the others can."},
     {.path = "balance", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "round_robin",
      .words = "round_robin|least_requests|two_choices", FIELD(service_settings, balance),
-     .help = "How the next origin is chosen."},
+     .help = "How the next origin is chosen, by weight. round_robin: in turn. least_requests: the "
+             "one with the fewest requests. two_choices: of two random ones, the one with fewer "
+             "requests."},
     {.path = "concurrency", .places = PLACE_SERVICE, .type = OPTION_COUNT, .zero_word = "auto",
      .least = "1", .greatest = "100000", .sample = "auto", .sample_off = true,
      FIELD(service_settings, concurrency),
-     .help = "Concurrent requests at each origin. Further ones wait for a moment, by the "
-             "priority of their route, or get 503. auto: as many as each origin serves without "
-             "getting slower, measured all the time. A number means the same as "
-             "limits.max_concurrent_requests_per_origin. After an outage of the origin the "
-             "limit begins with a tenth, and grows with each answer. Absent: no limit, also "
-             "after an outage."},
+     .help = "Concurrent requests at each origin. Further ones wait for a moment, by the priority "
+             "of their route, or get 503. auto: as many as each origin serves without getting "
+             "slower, measured all the time. A number means the same as "
+             "limits.max_concurrent_requests_per_origin. After an outage of the origin the limit "
+             "starts at a tenth and grows with each success. Absent: no limit, also after an "
+             "outage."},
     {.path = "protocol", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "http1",
      .words = "http1|http2|auto", FIELD(service_settings, protocol),
      .help = "Protocol spoken with the origins. auto: with TLS, HTTP/2 where the origin offers "
              "it, otherwise HTTP/1.1. http2: HTTP/2 only, without TLS by prior knowledge."},
     {.path = "via", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "on",
      .words = "on|off", FIELD(service_settings, via),
-     .help = "Whether the origins get Via, the gateway's and what came with the request. off is "
-             "for nginx as an origin: it compresses answers to requests with Via only where its "
-             "gzip_proxied says so, which is off by default."},
+     .help = "Whether the origins get Via, with the gateway's name and the entries of the "
+             "request. off is for nginx as an origin: it compresses responses to requests with "
+             "Via only if its gzip_proxied allows that, which it does not by default."},
     {.path = "pool", .places = PLACE_SERVICE, .type = OPTION_GROUP,
      FIELD(service_settings, pool),
      .help = "Connections to each origin, and the requests that wait for one."},
@@ -703,27 +711,29 @@ static const struct option options[] = {
              "pending."},
     {.path = "pool.reserve", .places = PLACE_SERVICE, .type = OPTION_PERCENT, .initial = "25%",
      .least = "0%", .greatest = "100%", FIELD(pool_settings, reserve),
-     .help = "Share, rounded up, of pool.max_connections, pool.max_pending and the limits of the service "
-             "(`limits`) that is not for requests whose body is not whole yet. Of pool.max_connections it "
-             "is not for slow clients either: at the limit, with others in line, slow ones beyond it "
-             "are cut."},
+     .help = "Share (rounded up) of pool.max_connections, pool.max_pending and `limits` that "
+             "requests with an incomplete body may not use. Slow clients may not use this share "
+             "of pool.max_connections either: at the limit, while others wait, the slowest beyond "
+             "it are closed."},
     {.path = "pool.requests_per_connection", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "0", .greatest = "4294967295", FIELD(pool_settings, requests_per_connection),
      .help = "Requests of one connection, which is then closed."},
     {.path = "pool.max_age", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "1h",
      .zero_word = "none", .least = "100ms", .greatest = "30d", FIELD(pool_settings, max_age),
-     .help = "A connection older than this takes no further request."},
+     .help = "Age after which a connection gets no further request and closes."},
     {.path = "pool.idle_timeout", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "30s",
      .least = "10ms", .greatest = "1d", FIELD(pool_settings, idle_timeout),
-     .help = "An idle connection is closed after this time."},
+     .help = "How long a connection may be idle. Then it closes."},
     {.path = "pool.max_pending", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "1024",
      .least = "0", .greatest = "1000000", FIELD(pool_settings, max_pending),
-     .help = "Exchanges that wait for one origin, of all workers. Further ones get 503; in a full line "
-             "one of a higher `priority` takes the place of one of a lower."},
+     .help = "Exchanges that wait for one origin, of all workers. Further ones get 503. At the "
+             "limit, an exchange of a higher `priority` takes the place of one of a lower, which "
+             "then gets the 503."},
     {.path = "pool.pending_timeout", .places = PLACE_SERVICE, .type = OPTION_TIME, .initial = "5s",
      .least = "10ms", .greatest = "1h", FIELD(pool_settings, pending_timeout),
-     .help = "How long an exchange may wait for a connection. Then it gets 503. Where a limit has kept exchanges "
-             "waiting without a pause for half of this time, only a fifth of it is waited."},
+     .help = "How long an exchange may wait for a connection. Then it gets 503. If a fixed limit "
+             "has kept requests waiting without a break for half of this time, further requests "
+             "wait only a fifth of it."},
 
     {.path = "retry_budget", .places = PLACE_SERVICE, .type = OPTION_GROUP,
      FIELD(service_settings, retry_budget),
@@ -736,7 +746,7 @@ static const struct option options[] = {
      .help = "Retries a second that are allowed in addition."},
     {.path = "limits", .places = PLACE_SERVICE, .type = OPTION_GROUP,
      FIELD(service_settings, limits),
-     .help = "Limits of the service that hold over all workers."},
+     .help = "Limits of the service, shared by all workers."},
     {.path = "limits.max_concurrent_requests", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "1", .greatest = "10000000",
      FIELD(service_limits_settings, max_concurrent_requests),
@@ -748,8 +758,9 @@ static const struct option options[] = {
     {.path = "limits.max_connections", .places = PLACE_SERVICE, .type = OPTION_COUNT,
      .initial = "none", .zero_word = "none", .least = "1", .greatest = "10000000",
      FIELD(service_limits_settings, max_connections),
-     .help = "Connections opened for its requests, to all its origins. Those that were open before "
-             "a reload set it do not count; they end by `pool.max_age` and `pool.idle_timeout`."},
+     .help = "Connections opened for requests of the service, to all its origins. Connections "
+             "that were open before a reload set the limit do not count; they end by "
+             "`pool.max_age` and `pool.idle_timeout`."},
     {.path = "limits.max_pending", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "1", .greatest = "10000000",
      FIELD(service_limits_settings, max_pending),
@@ -763,8 +774,8 @@ static const struct option options[] = {
              "Absent: the CAs that the system trusts."},
     {.path = "tls.server_name", .places = PLACE_SERVICE, .type = OPTION_TEXT, .least = "1",
      .greatest = "253", FIELD(tls_service_settings, server_name),
-     .help = "Name that is asked for (SNI) and that the origin's certificate must have, "
-             "whatever Host says. Absent: the name of the origin."},
+     .help = "Name that the gateway asks for (SNI) and that the origin's certificate must have, "
+             "in place of Host. Absent: the name of the origin."},
     {.path = "tls.cert", .places = PLACE_SERVICE, PEM_FILE(tls_service_settings, cert),
      .help = "PEM file with the gateway's own certificate, for origins that ask for one (mutual "
              "TLS)."},
@@ -790,23 +801,24 @@ static const struct option options[] = {
 
     {.path = "lenient", .places = PLACE_SERVICE, .type = OPTION_GROUP, .sample_off = true,
      FIELD(service_settings, lenient), .read = config_check_lenient,
-     .help = "Faults of origins' answers, and of probes' answers, that are taken instead of answered "
-             "502. Clients get well-formed answers all the same; of clients no fault is taken."},
+     .help = "Protocol errors in origin responses that are tolerated instead of answered 502. "
+             "Client requests are always checked strictly."},
     {.path = "lenient.bare_lf", .places = PLACE_SERVICE, .type = OPTION_FLAG, .initial = "false",
      FIELD(lenient_settings, bare_lf),
-     .help = "Lines of an answer's head that end in LF without CR; its connection is closed behind "
-             "it. An attacker who can put a line break into such an origin's header can split its answers."},
+     .help = "Header lines that end in LF without CR. The connection closes after such a "
+             "response. An attacker who can put a line break into a header of the origin can "
+             "split its responses."},
     {.path = "lenient.unusual_status", .places = PLACE_SERVICE, .type = OPTION_FLAG,
      .initial = "false", FIELD(lenient_settings, unusual_status),
-     .help = "Statuses 600 to 999, which are passed on as they are."},
+     .help = "Statuses 600 to 999. They are passed on unchanged."},
     {.path = "lenient.chunked_in_http_1_0", .places = PLACE_SERVICE, .type = OPTION_FLAG,
      .initial = "false", FIELD(lenient_settings, chunked_in_http_1_0),
-     .help = "Transfer-Encoding: chunked in an HTTP/1.0 answer; its connection is closed behind it."},
+     .help = "Transfer-Encoding: chunked in an HTTP/1.0 response. The connection closes after it."},
 
     {.path = "health", .places = PLACE_SERVICE, .type = OPTION_GROUP,
      FIELD(service_settings, health), .read = config_check_health,
-     .help = "When an origin gets no requests: its answers speak against it (it is ejected), "
-             "or its probes do. Known to all workers, kept over reloads."},
+     .help = "When an origin is taken out of rotation: by failed or slow responses (ejection) or "
+             "by failed probes. All workers share this state; reloads keep it."},
     {.path = "health.consecutive_failures", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "5",
      .zero_word = "off", .least = "1", .greatest = "10000", FIELD(health_settings, consecutive_failures),
      .help = "Consecutive failed attempts that eject an origin. Failed: without a usable "
@@ -814,10 +826,10 @@ static const struct option options[] = {
     {.path = "health.failed_share", .places = PLACE_SERVICE, .type = OPTION_PERCENT,
      .initial = "50%", .zero_word = "off", .least = "0.01%", .greatest = "100%",
      FIELD(health_settings, failed_share),
-     .help = "The origin is ejected when this share of a window's attempts ended without a "
-             "usable answer, once the window has health.min_attempts. Failures that clients "
-             "saw, because they were not retried, count five times from the second one on, and "
-             "need no minimum of attempts."},
+     .help = "Share of failed attempts in a window that ejects the origin, once the window has "
+             "health.min_attempts. Failed: without a usable response. Failures that reached "
+             "clients, because they were not retried, count five times from the second one on, "
+             "and need no minimum of attempts."},
     {.path = "health.min_attempts", .places = PLACE_SERVICE, .type = OPTION_COUNT,
      .initial = "20", .least = "1", .greatest = "1000000", FIELD(health_settings, min_attempts),
      .help = "Attempts that a window needs before failed_share counts."},
@@ -827,14 +839,14 @@ static const struct option options[] = {
     {.path = "health.failed_status", .places = PLACE_SERVICE, .type = OPTION_STATUSES,
      .initial = "502-504",
      FIELD(health_settings, failed_status), STATUSES,
-     .help = "Statuses of answers that count as failures: one, a range such as 500-599, or a "
-             "list; none: only what got no whole answer."},
+     .help = "Response statuses that count as failures: one, a range such as 500-599, or a list. "
+             "none: only attempts without a complete response count."},
     {.path = "health.failed_grpc_status", .places = PLACE_SERVICE, .type = OPTION_GRPC_STATUSES,
      .initial = "UNAVAILABLE",
      FIELD(health_settings, failed_grpc_status), GRPC_STATUSES,
-     .help = "gRPC statuses that count as failures: one by its name, or a list; none: no status "
-             "counts. UNKNOWN and INTERNAL are what many applications answer to a request that "
-             "they cannot handle, and DEADLINE_EXCEEDED depends on the client's deadline."},
+     .help = "gRPC statuses that count as failures, by name: one, or a list. none: no status "
+             "counts. Many applications answer UNKNOWN and INTERNAL to a request that they cannot "
+             "handle, and DEADLINE_EXCEEDED depends on the client's deadline."},
     {.path = "health.slow", .places = PLACE_SERVICE, .type = OPTION_GROUP,
      .help = "Ejects an origin that is slow in comparison with the others of its service."},
     {.path = "health.slow.factor", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "5",
@@ -918,7 +930,8 @@ static const struct option options[] = {
      .help = "For logs and metrics; absent: route-1, route-2, ... by position."},
     {.path = "match", .places = PLACE_ROUTE, .type = OPTION_GROUP,
      .read = config_check_match,
-     .help = "Which requests; all that is given must hold. Absent: every request."},
+     .help = "Conditions for requests to take this route; all must hold. Absent: every request "
+             "takes it."},
     {.path = "match.host", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
      .sample = "[example.com, \"*.example.com\"]",
      FIELD_LIST(route_settings, hosts, host_count), .read = config_read_host,
@@ -993,9 +1006,9 @@ static const struct option options[] = {
              "weight, whichever client sends them."},
     {.path = "salt", .places = PLACE_ROUTE, .type = OPTION_TEXT, .sample = "spring", .least = "1",
      .greatest = "256", .sample_off = true, FIELD(route_settings, split.salt),
-     .help = "Text that is hashed together with what identifies a user (sticky). Routes with "
-             "the same services and the same salt, or none, send a user to the same arm. A new "
-             "salt deals all users anew."},
+     .help = "Text that is hashed together with what identifies a user (sticky). Routes with the "
+             "same services and the same salt, or none, send a user to the same arm. A new salt "
+             "assigns all users anew."},
     {.path = "override", .places = PLACE_ROUTE, .type = OPTION_SOURCES,
      .sample = "[{header: X-Arm}, {cookie: arm}]", .sample_off = true, .words = "cookie|header",
      FIELD_LIST(route_settings, split.override, split.override_count),
@@ -1004,8 +1017,8 @@ static const struct option options[] = {
              "ignored."},
     {.path = "pin", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
      FIELD(route_settings, split),
-     .help = "A request that must not be done twice stays with the arm that saw its key first, "
-             "whatever happens to the weights; on every split."},
+     .help = "Requests with an idempotency key stay with the arm that saw the key first, whatever "
+             "happens to the weights. This holds on every split."},
     {.path = "pin.headers", .places = PLACE_ROUTE, .type = OPTION_TEXTS,
      .sample = "[Idempotency-Key]", .sample_off = true,
      FIELD_LIST(split_settings, pin_headers, pin_header_count),
@@ -1041,22 +1054,23 @@ static const struct option options[] = {
      .help = "Minimum time of each step; it must contain a full window."},
     {.path = "ramp.error_rate", .places = PLACE_ROUTE, .type = OPTION_PERCENT, .initial = "1%",
      .least = "0%", .greatest = "100%", FIELD(ramp_settings, error_rate),
-     .help = "How far the new arm's share of failures (5xx, broken answers) may be above that of "
-             "an equally large group of the old one's requests."},
+     .help = "How far the new arm's share of failures (5xx, broken responses) may exceed that of "
+             "the control group: an equal number of requests to the old arm."},
     {.path = "ramp.failed_status", .places = PLACE_ROUTE, .type = OPTION_STATUSES,
      .initial = "[500, 502-504, 506-599]",
      FIELD(ramp_settings, failed_status), STATUSES,
-     .help = "Statuses of an arm's answers that count as failures, as in health.failed_status; not "
-             "those that the request causes by itself, such as 501 and 505. An arm that gives no "
-             "whole answer has failed in any case."},
+     .help = "Response statuses that count as failures of an arm, as in health.failed_status. Do "
+             "not list those that the request causes by itself, such as 501 and 505. An "
+             "incomplete response always counts as a failure."},
     {.path = "ramp.failed_grpc_status", .places = PLACE_ROUTE, .type = OPTION_GRPC_STATUSES,
      .initial = "[UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS]",
      FIELD(ramp_settings, failed_grpc_status), GRPC_STATUSES,
-     .help = "gRPC statuses of an arm's answers that count as failures, as in "
-             "health.failed_grpc_status. What clients cause by themselves is in both arms alike."},
+     .help = "gRPC statuses that count as failures of an arm, as in health.failed_grpc_status. "
+             "Failures that clients cause occur in both arms alike."},
     {.path = "ramp.p99", .places = PLACE_ROUTE, .type = OPTION_PERCENT, .initial = "50%",
      .least = "0%", .greatest = "10000%", FIELD(ramp_settings, p99),
-     .help = "How much more time than in that group its slowest hundredth may take."},
+     .help = "How far the new arm's 99th percentile of the time to the first byte may exceed that "
+             "of the control group."},
     {.path = "ramp.window", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "1m",
      .least = "1s", .greatest = "1d", FIELD(ramp_settings, window),
      .help = "Time over which both arms are compared. A new arm that fails is rolled back "
@@ -1066,7 +1080,7 @@ static const struct option options[] = {
      .help = "Requests of each arm that a window needs. With fewer, the window goes on."},
     {.path = "respond", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
      FIELD(route_settings, respond), .read = config_check_respond,
-     .help = "Answer without an origin."},
+     .help = "The gateway responds by itself, without an origin."},
     {.path = "respond.status", .places = PLACE_ROUTE, .type = OPTION_COUNT, .initial = "200",
      .least = "200", .greatest = "599", FIELD(respond_settings, status), .help = "Status code."},
     {.path = "respond.body", .places = PLACE_ROUTE, .type = OPTION_TEXT, .initial = "",
@@ -1074,14 +1088,14 @@ static const struct option options[] = {
      .help = "Content of the answer."},
     {.path = "respond.content_type", .places = PLACE_ROUTE, .type = OPTION_TEXT,
      .initial = "text/plain; charset=utf-8", .least = "1", .greatest = "256",
-     FIELD(respond_settings, content_type), .help = "Its Content-Type."},
+     FIELD(respond_settings, content_type), .help = "Content-Type of the response."},
     {.path = "respond.headers", .places = PLACE_ROUTE, .type = OPTION_HEADERS,
      .sample = "{Cache-Control: no-store}",
      .read = config_read_respond_headers,
      .help = "Further header lines of the answer."},
     {.path = "redirect", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
      FIELD(route_settings, redirect),
-     .help = "Send the client elsewhere."},
+     .help = "The gateway redirects the client to another place."},
     {.path = "redirect.status", .places = PLACE_ROUTE, .type = OPTION_COUNT, .initial = "308",
      .words = "301|302|303|307|308", FIELD(redirect_settings, status), .help = "Status code."},
     {.path = "redirect.to", .places = PLACE_ROUTE, .type = OPTION_TEXT, .required = true,
@@ -1092,13 +1106,13 @@ static const struct option options[] = {
              "those of the request."},
 
     {.path = "rewrite", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
-     .help = "What the origin sees as the path."},
+     .help = "Changes the path that the origin gets."},
     {.path = "rewrite.path_prefix", .places = PLACE_ROUTE, .type = OPTION_TEXT, .required = true,
      .least = "1", .greatest = "4096", .sample = "/new/",
      FIELD(route_settings, prefix_rewrite), .fits = config_is_rewrite,
      .expects = "a path such as /new/, in visible ASCII without '?' and '#'",
      .missing = "a path such as /new/", .read = config_check_rewrite,
-     .help = "Takes the place of match.path_prefix; both end in '/' or neither does."},
+     .help = "Replacement for match.path_prefix. Both must end in '/', or neither."},
     {.path = "rewrite_location", .places = PLACE_ROUTE, .type = OPTION_FLAG, .initial = "false",
      FIELD(route_settings, rewrites_location), .sample_off = true,
      .help = "Turn Location and Content-Location that name the origin to the scheme, host and port "
@@ -1106,12 +1120,13 @@ static const struct option options[] = {
              "Set-Cookie. Other hosts, and paths outside of that prefix, stay as they are."},
     {.path = "path_guard", .places = PLACE_ROUTE, .type = OPTION_CHOICE, .initial = "on",
      .words = "on|off", FIELD(route_settings, path_guard), .sample_off = true,
-     .help = "on: a path that would take this route is answered 400 when an origin may read it as "
-             "the path of another route, or of none; off: it passes as it came (doc/PATHS.md)."},
+     .help = "Whether a path is checked that an origin may read as the path of another route, or "
+             "of none (doc/PATHS.md). on: such a request gets 400. off: the path passes unchanged."},
     {.path = "maintenance", .places = PLACE_ROUTE, .type = OPTION_FLAG, .initial = "false",
      .sample_off = true, FIELD(route_settings, access_rules.maintenance),
-     .help = "Answer 503 to all but testers, with error_pages.maintenance for browsers. turnpikectl "
-             "maintenance ROUTE on (or off) does the same at run time, before what the file says."},
+     .help = "Whether all requests but those of testers (maintenance_pass) get 503; browsers get "
+             "error_pages.maintenance. turnpikectl maintenance ROUTE on (or off) does the same at "
+             "run time and overrides the file."},
     {.path = "maintenance_pass", .places = PLACE_ROUTE, .type = OPTION_CONDITIONS,
      .sample = "{X-Tester: a-secret}", .sample_off = true,
      FIELD_LIST(route_settings, access_rules.pass, access_rules.pass_count), .read = config_read_condition,
@@ -1120,24 +1135,25 @@ static const struct option options[] = {
              "CORS preflight, which cannot carry them."},
     {.path = "priority", .places = PLACE_ROUTE, .type = OPTION_CHOICE, .initial = "normal",
      .words = "critical|normal|bulk", FIELD(route_settings, priority),
-     .help = "Which requests go first where requests wait for an origin (limits, pool.max_connections, "
-             "concurrency): critical before normal before bulk. A lower class keeps one place in a "
-             "thousand."},
+     .help = "Order in which requests get a place if they wait for an origin (limits, "
+             "pool.max_connections, concurrency): critical before normal before bulk. A lower "
+             "class still gets one place in a thousand."},
     {.path = "fair_by", .places = PLACE_ROUTE, .type = OPTION_SOURCES,
      .sample = "[{cookie: session}, {header: X-Api-Key}]", .sample_off = true,
      .words = "cookie|header|query|client_address",
      FIELD_LIST(route_settings, fair_by, fair_by_count), .read = config_read_source,
      .expects = "{cookie: NAME}, {header: NAME}, {query: NAME} or client_address",
-     .help = "What tells clients apart, the first one there is, while requests wait for an origin of a "
-             "service with concurrency: auto: each client has its turn. Absent: the client's address."},
+     .help = "What tells clients apart while requests wait for an origin of a service with "
+             "concurrency: auto; the first one present counts. Each client has its turn. Absent: "
+             "the client's address."},
     {.path = "rate_limits", .places = PLACE_ROUTE, .type = OPTION_ROWS, .sample_off = true,
      FIELD_LIST(route_settings, rate_limits, rate_limit_count), .most = RATE_LIMITS_MOST,
      .read = config_read_rate_limit,
      .expects = "a list such as [{key: client_address, requests: 100, window: 1m}]",
-     .help = "Rates of requests by key, such as an API key or a user; each holds by itself, and "
-             "counts over all workers. More get 429 with RateLimit-Policy and RateLimit "
-             "(draft-ietf-httpapi-ratelimit-headers-11); of several limits the first in the list that is "
-             "exceeded is named. 32 at most."},
+     .help = "Limits on requests by key, such as an API key or a user; 32 at most. Each holds by "
+             "itself and counts over all workers. Requests over a limit get 429 with "
+             "RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-11), which "
+             "name the first limit in the list that is exceeded."},
     {.path = "rate_limits.name", .places = PLACE_ROUTE, .type = OPTION_TEXT, .least = "1",
      .greatest = "64", .sample = "each-customer", FIELD(rate_limit_settings, name),
      .fits = config_is_name, .expects = "1 to 64 letters, digits and -_.",
@@ -1150,25 +1166,26 @@ static const struct option options[] = {
      .expects = "{cookie: NAME}, {header: NAME}, {query: NAME}, {path_segment: NUMBER}, "
                 "client_address or certificate_subject",
      .missing = "what to count by, such as {header: X-Api-Key}",
-     .help = "What is counted: a place in the request, or several together. {path_segment: 1} is the "
-             "first segment of the path; certificate_subject is that of the client's certificate. "
-             "Query parameters and path segments count the same in each of their spellings: "
-             "?k=%31 is ?k=1, but + is no space. A request that lacks one of them is not "
-             "counted by this limit."},
+     .help = "What is counted: a place in the request, or several together. {path_segment: 1} is "
+             "the first segment of the path; certificate_subject is that of the client's "
+             "certificate. Query parameters and path segments count the same in each of their "
+             "spellings: ?k=%31 is ?k=1, but + is no space. A request that lacks one of them does "
+             "not count for this limit."},
     {.path = "rate_limits.requests", .places = PLACE_ROUTE, .type = OPTION_COUNT, .required = true,
      .least = "1", .greatest = "1000000000", .sample = "100", FIELD(rate_limit_settings, requests),
      .missing = "a number of requests in each window",
      .help = "Requests of one key in each window."},
     {.path = "rate_limits.window", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "1s",
      .least = "100ms", .greatest = "31d", FIELD(rate_limit_settings, window),
-     .help = "The time in which so many may come."},
+     .help = "Length of the window in which rate_limits.requests are allowed."},
     {.path = "rate_limits.burst", .places = PLACE_ROUTE, .type = OPTION_COUNT, .initial = "auto",
      .zero_word = "auto", .least = "1", .greatest = "1000000000",
      FIELD(rate_limit_settings, burst),
      .help = "Requests that may come at once after a pause; auto: those of a window."},
     {.path = "rate_limits.mode", .places = PLACE_ROUTE, .type = OPTION_CHOICE,
      .initial = "enforce", .words = "enforce|report", FIELD(rate_limit_settings, mode),
-     .help = "report: requests over the limit are served, counted and named in the access log."},
+     .help = "enforce: requests over the limit get 429. report: they are served, counted and "
+             "named in the access log."},
     {.path = "waiting_room", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
      FIELD(route_settings, waiting_room),
      .help = "A queue of users in front of the route. While all places are taken, a user gets "
@@ -1217,13 +1234,13 @@ static const struct option options[] = {
              "Absent: a secret kept in state_directory."},
     {.path = "coalesce", .places = PLACE_ROUTE, .type = OPTION_FLAG, .initial = "false",
      .sample_off = true, FIELD(route_settings, caching.coalesce),
-     .help = "Of several GET or HEAD requests for one URL at a time only the first goes to the "
-             "origin; the others wait for its answer, if it may be shared (doc/CACHE.md). Not "
-             "those with Authorization, Cookie or a client certificate."},
+     .help = "Whether requests wait for the response to an earlier GET or HEAD for the same URL "
+             "instead of going to the origin, if that response may be shared (doc/CACHE.md). "
+             "Requests with Authorization, Cookie or a client certificate never wait."},
     {.path = "max_coalesced", .places = PLACE_ROUTE, .type = OPTION_COUNT, .initial = "10000",
      .least = "1", .greatest = "10000000", .sample_off = true,
      FIELD(route_settings, caching.max_coalesced),
-     .help = "Requests that may wait for one answer; further ones go to the origin by themselves."},
+     .help = "Requests that may wait for one response. Further ones go to the origin."},
     {.path = "coalesce_timeout", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "3s",
      .least = "10ms", .greatest = "1h", .sample_off = true,
      FIELD(route_settings, caching.coalesce_timeout),
@@ -1233,9 +1250,9 @@ static const struct option options[] = {
              "this long get 503."},
     {.path = "cache", .places = PLACE_ROUTE, .type = OPTION_GROUP, .sample_off = true,
      FIELD(route_settings, caching),
-     .help = "Keeps answers to GET in memory, by RFC 9111, for all workers, over reloads "
-             "(doc/CACHE.md). Only those that may be shared: none with Set-Cookie, none to a "
-             "request with Authorization, Cookie or a client certificate."},
+     .help = "Stores responses to GET in memory, by RFC 9111, for all workers and over reloads "
+             "(doc/CACHE.md). Only those are stored that may be shared: none with Set-Cookie, "
+             "none to a request with Authorization, Cookie or a client certificate."},
     {.path = "cache.ttl", .places = PLACE_ROUTE, .type = OPTION_TIME, .initial = "none",
      .zero_word = "none", .least = "10ms", .greatest = "31d", .sample = "1s",
      FIELD(caching_settings, ttl),
@@ -1262,26 +1279,27 @@ static const struct option options[] = {
      .help = "Largest body that is stored, or shared with requests that wait for it."},
     {.path = "cache.requests_with_cookie", .places = PLACE_ROUTE, .type = OPTION_FLAG,
      .initial = "false", FIELD(caching_settings, requests_with_cookie),
-     .help = "Requests with Cookie take part: the operator knows that answers do not depend on it, "
-             "or say Vary: Cookie. The origin sees the cookies of the one that fetches."},
+     .help = "Whether requests with Cookie take part. Only if responses do not depend on cookies, "
+             "or say Vary: Cookie. The origin gets the cookies of the request that fetches."},
     {.path = "cache.requests_with_authorization", .places = PLACE_ROUTE, .type = OPTION_FLAG,
      .initial = "false", FIELD(caching_settings, requests_with_authorization),
-     .help = "Requests with Authorization take part where the answer allows it (public, s-maxage "
-             "or must-revalidate: RFC 9111 section 3.5)."},
+     .help = "Whether requests with Authorization take part, if the response allows it (public, "
+             "s-maxage or must-revalidate: RFC 9111 section 3.5)."},
     {.path = "cache.answers_with_set_cookie", .places = PLACE_ROUTE, .type = OPTION_FLAG,
      .initial = "false", FIELD(caching_settings, answers_with_set_cookie),
-     .help = "Answers with Set-Cookie are kept, without that field: only the client whose request "
-             "fetched it gets the cookie."},
+     .help = "Whether responses with Set-Cookie are stored, without that field. Only the client "
+             "whose request fetched the response gets the cookie."},
     HEADER_EDITS(request_headers, "the request that the origin gets"),
     HEADER_EDITS(response_headers, "the answer that the client gets"),
     {.path = "body_bytes", .places = PLACE_ROUTE, .type = OPTION_SIZE, .zero_word = "none",
      .least = "1B", .greatest = "1048576GiB", .sample = "10MiB", .sample_off = true,
      FIELD(route_settings, body_bytes),
-     .help = "A request body, in place of limits.body_bytes."},
+     .help = "Size of a request body on this route, in place of limits.body_bytes. More gets 413."},
     {.path = "reuse", .places = PLACE_ROUTE, .type = OPTION_CHOICE,
      .initial = "proven", .words = "proven|any|fresh", FIELD(route_settings, reuse), .sample_off = true,
-     .help = "Pooled connections for requests that could not be sent again (POST): those that "
-             "were idle for less than what their origin is known to keep, all, or none."},
+     .help = "Which pooled connections carry requests that cannot be retried (POST). proven: "
+             "those idle for less time than the origin is known to keep connections. any: all. "
+             "fresh: none, a new connection is opened."},
 };
 /* clang-format on */
 
