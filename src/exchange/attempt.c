@@ -180,6 +180,7 @@ static struct attempt *attempt_new(struct exchange *exchange,
         fill_precedence(exchange, request);
     }
     request->unfinished = !exchange->request_body.whole;
+    request->is_rpc = exchange->is_rpc;
     request->is_grpc = exchange->outcome.is_grpc;
     request->replayable = attempt->former == NULL && is_replayable(exchange);
     return attempt;

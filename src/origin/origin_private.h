@@ -355,6 +355,9 @@ void reserve_client_came(struct origin_connection *connection);
  * one may come to wait for what an unfinished request has. */
 void reserve_watch(struct origin *origin);
 
+/* Both sides send when they like, so that its body may be quiet for as long as it lasts. */
+bool reserve_is_two_way(const struct origin_connection *connection);
+
 /* give_way.c: one upload that drips ends, if others wait for what it has. */
 void origin_hurry_uploads(struct origin *origin);
 

@@ -82,6 +82,7 @@ struct origin_request {
     bool stream_was_reset : 1; /* the same: it reset the request's stream, with reset_code */
     bool replayable : 1;       /* a failure can be tried again for free: no look before reuse */
     bool unfinished : 1;       /* its body is not whole yet */
+    bool is_rpc : 1;           /* its stream may be quiet for long: timeouts.stream_idle */
     bool is_grpc : 1;          /* its answer is judged by origin_request_grpc_ended */
     bool is_event_stream : 1;  /* its answer is one, which may be silent while nothing happens */
     bool answer_ends : 1;      /* with the bytes of this `body`, as far as its sender knows */
@@ -90,8 +91,8 @@ struct origin_request {
     bool hurried : 1;          /* and goes to another one if that is slow to answer */
 };
 
-/* Fill events, owner, pool, timeouts, limits, method, priority, fair_key, unfinished, is_grpc, replayable and reuse first. `connected` or `failed`
- * follows, maybe before this returns. */
+/* Fill events, owner, pool, timeouts, limits, method, priority, fair_key, unfinished, is_rpc, is_grpc,
+ * replayable and reuse first. `connected` or `failed` follows, maybe before this returns. */
 void origin_request_start(struct origin_request *request, struct origin *origin);
 /* false: the head is too large; nothing was sent, and the connection is still held. */
 bool origin_request_send_head(struct origin_request *request, const struct request_head *head);

@@ -8,7 +8,7 @@ import { startGateway } from './lib/gateway.mjs';
 import { connectHttp2, open } from './lib/http2.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connect, head } from './lib/raw-client.mjs';
-import { until, within } from './lib/wait.mjs';
+import { pause, until, within } from './lib/wait.mjs';
 
 const PLAIN = 'listeners: [{address: "127.0.0.1:0", h2c: true}]';
 const STRICT = 'body_idle: 300ms, first_byte: 300ms, response_idle: 300ms, send_idle: 300ms, request_buffer: 10ms';
@@ -24,7 +24,9 @@ async function echoes(t) {
             for await (const part of request) {
                 call.parts.push(part.toString());
             }
-            response.end();
+            if (request.url !== '/held') {
+                response.end();
+            }
         },
     });
     return { origin, calls };
@@ -108,3 +110,33 @@ test('a deadline ends a quiet stream', async (t) => {
     stream.write('one');
     assert.equal((await within('its end', stream.answer)).headers['grpc-status'], '4');
 });
+
+// An upload that drips is cut for those in line: by then a quiet stream would have been, too.
+for (const [name, type, answersFirst] of [['an RPC', 'application/grpc', false], ['a two-way stream', 'text/plain', true]]) {
+    for (const limit of ['pool: {max_connections: 4, pending_timeout: 60s}', 'limits: {max_concurrent_requests: 4}', 'concurrency: 4']) {
+        test(`${name} keeps its place while others wait for ${limit}`, async (t) => {
+            const { origin, calls } = await echoes(t);
+            const gateway = await startGateway(t, `${PLAIN}\n${through(origin, { service: limit, more: 'timeouts: {request_buffer: 10ms, body_idle: 10m}' })}`);
+            const session = await connectHttp2(t, gateway);
+            const quiet = open(session, { ':method': 'POST', 'content-type': type }, { endStream: false });
+
+            quiet.write('one');
+            await until('the stream to be at its origin', () => calls[0]?.parts.join('') === 'one');
+            if (answersFirst) {
+                calls[0].response.writeHead(200);
+                calls[0].response.write('two');
+                await within('its answer to begin', quiet.begun);
+            }
+            const dripping = open(session, { ':method': 'POST', 'content-type': 'text/plain', ':path': '/drip' }, { endStream: false });
+            dripping.write('drop');
+            await until('the upload to be at its origin', () => calls.length === 2);
+            const others = Array.from({ length: 6 }, () => open(session, { ':path': '/held' }));
+            assert.equal((await within('the upload to be cut', dripping.answer)).status, 408);
+            await pause(500); // another one may be cut each 100 ms
+            quiet.end('three');
+            await until('the rest of the stream', () => calls[0].parts.join('') === 'onethree');
+            assert.equal((await within('the end of the stream', quiet.answer)).status, 200);
+            others.forEach((other) => other.close(8));
+        });
+    }
+}

@@ -2,8 +2,8 @@
 /* An upload that drips ends early where others wait for what it has: its origin's or its service's
  * requests or connections, of which there is a limit. Without a limit, or while none waits, no
  * upload ends so. The slowest of this worker goes, one at a time over all workers, so that the one
- * that waits can take the place before the next one ends. Called by pool.c, every 100 ms while the
- * origin has unfinished requests. */
+ * that waits can take the place before the next one ends. A two-way stream is no upload and stays.
+ * Called by pool.c, every 100 ms while the origin has unfinished requests. */
 #include "origin/pool/limits.h"
 
 #include "origin/service/service_private.h"
@@ -52,7 +52,7 @@ static uint64_t drip_of(const struct origin_connection *connection, uint64_t now
     uint64_t rate;
 
     if (!limits_bound_unfinished(request) || connection->client_from_us == 0 ||
-        held_us < HELD_LEAST_US) {
+        held_us < HELD_LEAST_US || reserve_is_two_way(connection)) {
         return UINT64_MAX;
     }
     client_us = connection->client_us + now_us - connection->client_from_us;

@@ -16,7 +16,7 @@
  *
  * Slow is who is waited for now, has held its connection for a second, has made it wait for more
  * than half of that time, and moves less than SLOW_RATE. Who is slow because the origin is, is not
- * meant. */
+ * meant; nor is a two-way stream that is quiet, as long as its client takes the answer. */
 #include "origin/pool/limits.h"
 
 #define CHECK_MS 100
@@ -39,6 +39,14 @@ void reserve_client_came(struct origin_connection *connection)
     }
 }
 
+/* The client of an RPC, or one that has an answer already, sends when there is something to say: a
+ * pause is no sign of a slow client. */
+bool reserve_is_two_way(const struct origin_connection *connection)
+{
+    return connection->request->unfinished &&
+           (connection->request->is_rpc || connection->state == ORIGIN_CONNECTION_READS_BODY);
+}
+
 /* Bytes a second, both ways; UINT64_MAX for one that is not slow. */
 static uint64_t slowness_of(const struct origin_connection *connection, uint64_t now_us)
 {
@@ -49,6 +57,9 @@ static uint64_t slowness_of(const struct origin_connection *connection, uint64_t
 
     /* Once the request is whole it is the origin's turn, and maybe nobody is there any more. */
     if (connection->client_from_us == 0 || held_us < SLOW_AFTER_US || client_us < held_us / 2) {
+        return UINT64_MAX;
+    }
+    if (reserve_is_two_way(connection) && !connection->answer_paused) {
         return UINT64_MAX;
     }
     rate = moved * 1000000 / held_us;
