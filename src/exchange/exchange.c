@@ -438,6 +438,11 @@ bool exchange_is_unsent(const struct exchange *exchange)
             attempt->former == NULL);
 }
 
+bool exchange_is_grpc(const struct exchange *exchange)
+{
+    return exchange->outcome.is_grpc;
+}
+
 void exchange_keep_little(struct exchange *exchange)
 {
     exchange->request_body.keeps_little = true;

@@ -106,6 +106,8 @@ size_t exchange_held(const struct exchange *exchange);
 /* Bytes of the answer that the transport took, for the log. */
 void exchange_count_out(struct exchange *exchange, uint64_t bytes);
 
+/* Its request is a gRPC call: known once it has begun. */
+bool exchange_is_grpc(const struct exchange *exchange);
 const char *exchange_route(const struct exchange *exchange); /* its name; NULL: none yet */
 /* The client is about to be cut: for the log. */
 void exchange_note_cut(struct exchange *exchange, enum cut_cause cause);

@@ -10,7 +10,9 @@ import { runGateway, startGateway } from './lib/gateway.mjs';
 import { ask, connectHttp2, open } from './lib/http2.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
-import { until, within } from './lib/wait.mjs';
+import { authority } from './lib/tls.mjs';
+import { pause, until, within } from './lib/wait.mjs';
+import { Http2Peer, POST, data, headers } from '../peers/http2_peer.mjs';
 
 const PLAIN = 'listeners: [{address: "127.0.0.1:0", h2c: true}]';
 const TRUSTING = 'trusted_proxies: [127.0.0.1]';
@@ -262,6 +264,43 @@ test('the origin hears that a call was cancelled', async (t) => {
     stream.close(8);
     await within('the origin to hear of it', wire.closed());
 });
+
+// What the peer sends is a whole call to an origin that never answers it.
+async function callThatHangs(t, { listener = 'h2c: true', ca, type = 'application/grpc' } = {}) {
+    const origin = await rawOrigin(t, async (wire) => {
+        await wire.request(3_600_000);
+    });
+    const gateway = await startGateway(t, `listeners: [{address: "127.0.0.1:0", ${listener}}]\n${through(origin)}`);
+    const peer = await Http2Peer.connect(t, gateway, { ca });
+    peer.send(headers(1, [...POST, ['content-type', type], ['te', 'trailers']]), data(1, message('order'), { end: true }));
+    await until('the call to be there', () => origin.requests.length === 1);
+    return { origin, gateway, peer };
+}
+
+for (const secure of [false, true]) {
+    test(`the origin hears that a client left${secure ? ' a connection of TLS' : ''} in order`, async (t) => {
+        const ca = secure ? await authority(t) : undefined;
+        const pair = secure ? await ca.issue() : undefined;
+        const { origin, gateway, peer } = await callThatHangs(t, secure ? { listener: `tls: {certificates: [{cert: ${pair.cert}, key: ${pair.key}}]}`, ca: ca.pem } : {});
+        const wire = await origin.wire(0);
+        peer.wire.end();
+        await within('the origin to hear of it', wire.closed());
+        const [entry] = await gateway.logged(1);
+        assert.equal(entry['turnpike.outcome'], 'client-gone');
+    });
+}
+
+for (const [what, options] of [['another POST', { type: 'text/plain' }], ['a call on a listener with half_close', { listener: 'h2c: true, half_close: true' }]]) {
+    test(`${what} is answered although its client has ended its side`, async (t) => {
+        const { origin, peer } = await callThatHangs(t, options);
+        const wire = await origin.wire(0);
+        peer.acks = false; // it can send no more
+        peer.wire.end();
+        await pause(200); // longer than a safe request would be left alone
+        wire.ok('ok');
+        assert.equal((await peer.answered(1)).body.toString(), 'ok');
+    });
+}
 
 test('an origin whose calls are UNAVAILABLE is ejected; other statuses are its clients\' affair', async (t) => {
     for (const [status, only, health, ejected] of [

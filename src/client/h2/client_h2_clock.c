@@ -134,6 +134,13 @@ static bool is_cut_short(const struct client_h2_stream *stream)
     return !stream->ended;
 }
 
+/* A client of gRPC cancels its call by leaving (doc/GRPC.md). One that only closed its sending side could
+ * neither open windows nor acknowledge SETTINGS and PING, and no client of gRPC does. */
+static bool is_cancelled(const struct client_h2_stream *stream)
+{
+    return !stream->answer_ended && exchange_is_grpc(stream->exchange);
+}
+
 /* TCP shows a client that left like one that closed its sending side only: safe requests are given
  * up. */
 static bool seems_unwanted(const struct client_h2_stream *stream)
@@ -145,6 +152,7 @@ void client_h2_note_left(struct client_h2 *h2)
 {
     client_h2_streams_give_up(h2, OUTCOME_CLIENT_GONE, is_cut_short);
     if (!h2->connection->listener->half_close) {
+        client_h2_streams_give_up(h2, OUTCOME_CLIENT_GONE, is_cancelled);
         h2->left_us = client_h2_now(h2);
         h2->ticks = true;
         client_set_timer(h2->connection, CLIENT_LEFT_MS);

@@ -511,8 +511,9 @@ static const struct option options[] = {
      FIELD(listener_settings, half_close),
      .help = "Whether clients may end their side of the connection before they have their "
              "response. false: a client that does so during a safe request (GET, HEAD, OPTIONS, "
-             "TRACE) counts as gone, and 50 ms later its request is cancelled at the origin. "
-             "Requests with other methods are answered in either case."},
+             "TRACE) counts as gone, and 50 ms later its request is cancelled at the origin; a "
+             "gRPC call is cancelled at once. Requests with other methods are answered in either "
+             "case."},
     {.path = "http2", .places = PLACE_LISTENER, .type = OPTION_FLAG, .initial = "true",
      FIELD(listener_settings, http2),
      .help = "Offer HTTP/2 (h2) beside HTTP/1.1 to clients that connect with TLS, by ALPN. Its "
