@@ -3,8 +3,8 @@
  * its attempts (attempt.c), which may be much later: what is kept of them is a copy, in a buffer of
  * the exchange's own. Those of an answer are written at once (attempt.c).
  *
- * Fields that say where a message ends or who sent it are refused by the parser already
- * (http_trailers_are_allowed), so that none of those below ever ends a message. */
+ * Fields that say where a message ends or who sent it are refused by the parser already, and those of
+ * answers dropped (http_trailers_are_allowed), so that none of those below ever ends a message. */
 #include "exchange/exchange_private.h"
 
 #include "base/check.h"
@@ -16,6 +16,13 @@
         (text), sizeof(text) - 1 \
     }
 
+/* Framing, and what belongs to one connection: of no message. */
+static const struct bytes names_of_connection[] = {
+    NAME("Connection"), NAME("Content-Length"),    NAME("HTTP2-Settings"),
+    NAME("Keep-Alive"), NAME("Proxy-Connection"),  NAME("TE"),
+    NAME("Trailer"),    NAME("Transfer-Encoding"), NAME("Upgrade"),
+};
+
 /* Names that begin so: who the client is, or which way its request came. */
 static const struct bytes prefixes[] = {
     NAME("X-Forwarded-"),
@@ -23,19 +30,9 @@ static const struct bytes prefixes[] = {
     NAME("Proxy-Auth"),
 };
 
-/* RFC 9110 section 6.5.1: framing, routing, authentication, request modifiers, response controls
- * and content format; and what the gateway says itself. */
+/* RFC 9110 section 6.5.1: routing, authentication, request modifiers, response controls and content
+ * format; and what the gateway says itself. */
 static const struct bytes names[] = {
-    /* framing, and what belongs to one connection */
-    NAME("Connection"),
-    NAME("Content-Length"),
-    NAME("HTTP2-Settings"),
-    NAME("Keep-Alive"),
-    NAME("Proxy-Connection"),
-    NAME("TE"),
-    NAME("Trailer"),
-    NAME("Transfer-Encoding"),
-    NAME("Upgrade"),
     /* routing, and what the gateway says of the way */
     NAME("Forwarded"),
     NAME("Host"),
@@ -78,6 +75,21 @@ static const struct bytes names[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+static bool is_one_of(struct bytes name, const struct bytes *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (http_header_names_meet(name, list[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_of_connection(struct bytes name)
+{
+    return is_one_of(name, names_of_connection, COUNT(names_of_connection));
+}
+
 static bool is_for_heads_only(struct bytes name)
 {
     for (size_t i = 0; i < COUNT(prefixes); i++) {
@@ -86,22 +98,17 @@ static bool is_for_heads_only(struct bytes name)
             return true;
         }
     }
-    for (size_t i = 0; i < COUNT(names); i++) {
-        if (http_header_names_meet(name, names[i])) {
-            return true;
-        }
-    }
-    return false;
+    return is_of_connection(name) || is_one_of(name, names, COUNT(names));
 }
 
-static void add_passing(const struct http_headers *trailers, const struct header_edits *edits,
-                        struct http_fields *fields)
+static void add_passing(const struct http_headers *trailers, bool (*stays_here)(struct bytes name),
+                        const struct header_edits *edits, struct http_fields *fields)
 {
     http_fields_clear(fields);
     for (uint32_t i = 0; i < trailers->count; i++) {
         struct bytes name = http_header_name(&trailers->rows[i]);
 
-        if (!is_for_heads_only(name) && !forward_is_edited_away(edits, name)) {
+        if (!stays_here(name) && !forward_is_edited_away(edits, name)) {
             CHECK(http_fields_add(fields, name, http_header_value(&trailers->rows[i])));
         }
     }
@@ -118,7 +125,7 @@ static void choose_of_request(const struct exchange *exchange, const struct http
     struct http_connection_names names;
     uint32_t kept = 0;
 
-    add_passing(trailers, &exchange->routing.route->request_headers, fields);
+    add_passing(trailers, is_for_heads_only, &exchange->routing.route->request_headers, fields);
     names.count = fields->count;
     for (uint32_t i = 0; i < fields->count; i++) {
         names.names[i] = fields->rows[i].name;
@@ -194,6 +201,7 @@ const struct http_fields *trailers_kept(const struct exchange *exchange, struct 
 
 /* --- of an answer ------------------------------------------------------------------------ */
 
+/* In gRPC the trailers hold the metadata of a call's end, whatever its names mean in a head of HTTP. */
 const struct http_fields *trailers_of_answer(const struct exchange *exchange,
                                              const struct http_headers *trailers,
                                              struct http_fields *fields)
@@ -201,6 +209,7 @@ const struct http_fields *trailers_of_answer(const struct exchange *exchange,
     if (exchange->answer.keeps_trailers_here) {
         return NULL;
     }
-    add_passing(trailers, &exchange->routing.route->response_headers, fields);
+    add_passing(trailers, exchange->outcome.is_grpc ? is_of_connection : is_for_heads_only,
+                &exchange->routing.route->response_headers, fields);
     return fields->count > 0 ? fields : NULL;
 }

@@ -186,3 +186,21 @@ bool http_trailers_are_allowed(const struct http_headers *trailers, struct h1_pr
     }
     return true;
 }
+
+/* An origin may send them by mistake behind an answer that is fine. The section lets a recipient discard
+ * what it does not merge into the head. */
+void http_trailers_drop_disallowed(struct http_headers *trailers)
+{
+    uint32_t kept = 0;
+
+    if ((trailers->present & not_in_trailers) == 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < trailers->count; i++) {
+        if (((uint64_t)1 << trailers->rows[i].id & not_in_trailers) == 0) {
+            trailers->rows[kept++] = trailers->rows[i];
+        }
+    }
+    trailers->count = kept;
+    trailers->present &= ~not_in_trailers;
+}

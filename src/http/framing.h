@@ -19,7 +19,10 @@ bool http_frame_response(struct http_response *response, enum http_method method
  * that sums with what was already read cannot overflow. */
 bool http_read_length(struct bytes text, uint64_t *length);
 
-/* No framing, routing, connection or authentication fields (RFC 9110 section 6.5.1). */
+/* No framing, routing, connection or authentication fields (RFC 9110 section 6.5.1): one of them refuses
+ * a request. */
 bool http_trailers_are_allowed(const struct http_headers *trailers, struct h1_problem *problem);
+/* These fields go, and the others stay in their order. */
+void http_trailers_drop_disallowed(struct http_headers *trailers);
 
 #endif

@@ -33,8 +33,8 @@ static void read_as(enum reading reading, const uint8_t *input, size_t length, s
     found->consumed = 0;
     found->response.headers.rows = found->rows;
     if (reading == TRAILERS) {
-        found->verdict = h1_parse_trailers(bytes, &limits, &found->response.headers,
-                                           &found->consumed, &found->problem);
+        found->verdict = h1_parse_answer_trailers(bytes, &limits, &found->response.headers,
+                                                  &found->consumed, &found->problem);
     } else {
         found->verdict =
             h1_parse_response(bytes, &limits, reading == ANSWER_TO_HEAD ? HTTP_HEAD : HTTP_GET,

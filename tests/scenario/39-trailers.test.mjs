@@ -162,6 +162,13 @@ test('the rules for the fields of a head hold for trailers', async (t) => {
         assert.deepEqual((await ask([])).trailers, [['X-Sum', '3']]);
     });
 
+    await t.test('in answers, what may not be a trailer at all is left out (RFC 9110 section 6.5.1)', async () => {
+        ends.trailers = asText(['Content-Type: text/plain', 'Content-Length: 7', 'Transfer-Encoding: chunked', 'Set-Cookie: a=b', 'Location: /', 'Host: b', 'X-Sum: 4']);
+        const answer = await ask([]);
+        assert.equal(answer.text, 'ok');
+        assert.deepEqual(answer.trailers, [['X-Sum', '4']]);
+    });
+
     await t.test('and none of an answer whose Connection names fields', async () => {
         Object.assign(ends, { head: 'Connection: X-Hop\r\n', trailers: asText(['X-Hop: 1']) });
         assert.deepEqual((await ask([])).trailers, []);

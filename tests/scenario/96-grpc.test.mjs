@@ -9,6 +9,7 @@ import { adminIn, metricsOf, valueOf } from './lib/control.mjs';
 import { runGateway, startGateway } from './lib/gateway.mjs';
 import { ask, connectHttp2, open } from './lib/http2.mjs';
 import { httpOrigin } from './lib/origin.mjs';
+import { rawHttp2Origin } from './lib/raw-http2-origin.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
 import { authority } from './lib/tls.mjs';
 import { pause, until, within } from './lib/wait.mjs';
@@ -229,6 +230,18 @@ test('a status that came with the trailers stands in the log and in the metrics'
     for (const name of ['OK', 'NOT_FOUND', 'PERMISSION_DENIED', 'UNKNOWN', 'none']) {
         assert.equal(valueOf(metrics, 'turnpike_route_grpc_calls_total', { route: 'all', grpc_status: name }), 1, name);
     }
+});
+
+test('trailing metadata passes, and what may not stand in trailers is left out', async (t) => {
+    const origin = await rawHttp2Origin(t, async (peer) => {
+        const id = await peer.request();
+        peer.send(headers(id, [[':status', '200'], ['content-type', 'application/grpc']]), data(id, message('placed')),
+            headers(id, [['content-type', 'application/grpc'], ['grpc-status', '0'], ['set-cookie', 'a=b'], ['retry-after', '3'], ['x-request-id', 'theirs'], ['vary', 'z']], { end: true }));
+    });
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin, { service: 'protocol: http2' })}`);
+    const answer = await call(await connectHttp2(t, gateway));
+    assert.equal(answer.body.length, message('placed').length);
+    assert.deepEqual(Object.fromEntries(Object.entries(answer.trailers)), { 'grpc-status': '0', 'retry-after': '3', 'x-request-id': 'theirs', vary: 'z' });
 });
 
 test('the first message of a stream goes on before there is another', async (t) => {

@@ -497,7 +497,8 @@ static bool step_trailers(struct client_h1 *h1)
     struct http_headers trailers = {.rows = rows};
     struct bytes input = buffer_content(h1->in);
     struct h1_problem problem;
-    enum h1_body_step step = h1_body_trailers(&h1->body, &input, &limits, &trailers, &problem);
+    enum h1_body_step step =
+        h1_body_trailers(&h1->body, &input, h1_parse_trailers, &limits, &trailers, &problem);
 
     h1->in->start = h1->in->end - (uint32_t)input.length;
     if (step == H1_BODY_END) {

@@ -282,15 +282,15 @@ enum h1_body_step h1_body_next_chunk(struct h1_body *body, struct bytes *input, 
 }
 
 enum h1_body_step h1_body_trailers(struct h1_body *body, struct bytes *input,
-                                   const struct h1_limits *limits, struct http_headers *trailers,
-                                   struct h1_problem *problem)
+                                   h1_trailers_parser *parse, const struct h1_limits *limits,
+                                   struct http_headers *trailers, struct h1_problem *problem)
 {
     size_t consumed = 0;
 
     if (!h1_is_worth_parsing(*input, body->checked, limits)) {
         return H1_BODY_MORE;
     }
-    switch (h1_parse_trailers(*input, limits, trailers, &consumed, problem)) {
+    switch (parse(*input, limits, trailers, &consumed, problem)) {
     case H1_INCOMPLETE:
         body->checked = (uint32_t)input->length;
         return H1_BODY_MORE;

@@ -83,9 +83,14 @@ static inline enum h1_body_step h1_body_next(struct h1_body *body, struct bytes 
     return H1_BODY_DATA;
 }
 
+/* h1_parse_trailers or h1_parse_answer_trailers. */
+typedef enum h1_verdict h1_trailers_parser(struct bytes input, const struct h1_limits *limits,
+                                           struct http_headers *trailers, size_t *consumed,
+                                           struct h1_problem *problem);
+
 /* H1_BODY_END, H1_BODY_MORE or H1_BODY_REJECTED. */
 enum h1_body_step h1_body_trailers(struct h1_body *body, struct bytes *input,
-                                   const struct h1_limits *limits, struct http_headers *trailers,
-                                   struct h1_problem *problem);
+                                   h1_trailers_parser *parse, const struct h1_limits *limits,
+                                   struct http_headers *trailers, struct h1_problem *problem);
 
 #endif

@@ -353,9 +353,9 @@ enum h1_verdict h1_parse_response(struct bytes input, const struct h1_limits *li
 
 /* --- trailers (RFC 9112 section 7.1.2) ---------------------------------------------------- */
 
-enum h1_verdict h1_parse_trailers(struct bytes input, const struct h1_limits *limits,
-                                  struct http_headers *trailers, size_t *consumed,
-                                  struct h1_problem *problem)
+static enum h1_verdict read_trailers(struct bytes input, const struct h1_limits *limits,
+                                     struct http_headers *trailers, size_t *consumed,
+                                     struct h1_problem *problem)
 {
     struct h1_cursor cursor = h1_cursor_over(input, limits, problem);
     enum h1_verdict verdict = h1_read_fields(&cursor, limits->headers, trailers);
@@ -363,9 +363,32 @@ enum h1_verdict h1_parse_trailers(struct bytes input, const struct h1_limits *li
     if (verdict == H1_REJECTED && problem->status == 431) {
         return h1_reject(problem, 431, "the trailer section is too large", "RFC 6585 section 5");
     }
-    if (verdict != H1_COMPLETE) {
-        return verdict;
+    if (verdict == H1_COMPLETE) {
+        *consumed = (size_t)(cursor.at - input.at);
     }
-    *consumed = (size_t)(cursor.at - input.at);
-    return http_trailers_are_allowed(trailers, problem) ? H1_COMPLETE : H1_REJECTED;
+    return verdict;
+}
+
+enum h1_verdict h1_parse_trailers(struct bytes input, const struct h1_limits *limits,
+                                  struct http_headers *trailers, size_t *consumed,
+                                  struct h1_problem *problem)
+{
+    enum h1_verdict verdict = read_trailers(input, limits, trailers, consumed, problem);
+
+    if (verdict == H1_COMPLETE && !http_trailers_are_allowed(trailers, problem)) {
+        return H1_REJECTED;
+    }
+    return verdict;
+}
+
+enum h1_verdict h1_parse_answer_trailers(struct bytes input, const struct h1_limits *limits,
+                                         struct http_headers *trailers, size_t *consumed,
+                                         struct h1_problem *problem)
+{
+    enum h1_verdict verdict = read_trailers(input, limits, trailers, consumed, problem);
+
+    if (verdict == H1_COMPLETE) {
+        http_trailers_drop_disallowed(trailers);
+    }
+    return verdict;
 }

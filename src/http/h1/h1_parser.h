@@ -49,10 +49,14 @@ enum h1_verdict h1_parse_response(struct bytes input, const struct h1_limits *li
                                   enum http_method method, struct http_response *response,
                                   size_t *consumed, struct h1_problem *problem);
 
-/* A trailer section: header lines up to and with the empty line. Framing, routing and
+/* A request's trailer section: header lines up to and with the empty line. Framing, routing and
  * connection fields are rejected in it (RFC 9110 section 6.5.1). */
 enum h1_verdict h1_parse_trailers(struct bytes input, const struct h1_limits *limits,
                                   struct http_headers *trailers, size_t *consumed,
                                   struct h1_problem *problem);
+/* That of an answer: these fields are left out of it. */
+enum h1_verdict h1_parse_answer_trailers(struct bytes input, const struct h1_limits *limits,
+                                         struct http_headers *trailers, size_t *consumed,
+                                         struct h1_problem *problem);
 
 #endif

@@ -31,7 +31,7 @@ static inline void h1_write_request_line(struct text *text, struct bytes method,
     text_add_literal(text, " HTTP/1.1\r\n");
 }
 
-/* The chunk that ends a body, and its trailers, in `memory`. They came through h1_parse_trailers and
+/* The chunk that ends a body, and its trailers, in `memory`. They came through a parser and
  * are as they came, or fewer: a field that holds CR, LF or NUL is a mistake of ours and ends the
  * process, before it can pass for a message of its own. */
 struct bytes h1_write_last_chunk(char memory[static H1_LAST_CHUNK_MAX],

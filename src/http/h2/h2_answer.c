@@ -98,10 +98,9 @@ bool h2_read_answer(const struct http_field *fields, uint32_t count, enum http_m
 bool h2_read_answer_trailers(const struct http_field *fields, uint32_t count,
                              struct http_headers *trailers, const char **fault)
 {
-    struct h1_problem problem;
-
     if (!read_rows(fields, count, trailers, fault)) {
         return false;
     }
-    return http_trailers_are_allowed(trailers, &problem) || refuse(fault, problem.what);
+    http_trailers_drop_disallowed(trailers);
+    return true;
 }

@@ -12,7 +12,8 @@
  * http_leniency. false: *fault says why it is malformed (section 8.1.1). */
 bool h2_read_answer(const struct http_field *fields, uint32_t count, enum http_method method,
                     bool ends, uint8_t lenient, struct http_response *response, const char **fault);
-/* The same for a trailer section: no pseudo fields, and none of RFC 9110 section 6.5.1. */
+/* The same for a trailer section: no pseudo fields, and none of the connection (section 8.2.2). What else
+ * may not stand there (RFC 9110 section 6.5.1) is left out. */
 bool h2_read_answer_trailers(const struct http_field *fields, uint32_t count,
                              struct http_headers *trailers, const char **fault);
 

@@ -370,8 +370,8 @@ static bool step_trailers(struct origin_connection *connection)
     struct http_headers trailers = {.rows = rows};
     struct bytes input = buffer_content(connection->in);
     struct h1_problem problem;
-    enum h1_body_step step =
-        h1_body_trailers(&connection->answer, &input, &limits, &trailers, &problem);
+    enum h1_body_step step = h1_body_trailers(&connection->answer, &input, h1_parse_answer_trailers,
+                                              &limits, &trailers, &problem);
 
     connection->in->start = connection->in->end - (uint32_t)input.length;
     if (step == H1_BODY_END) {

@@ -214,6 +214,21 @@ static void the_same_in_answers(void **state)
     assert_null(trailers_of_answer(&fixture->exchange, &fixture->trailers, &fixture->fields));
 }
 
+static void metadata_of_grpc_passes(void **state)
+{
+    struct fixture *fixture = *state;
+
+    begin(fixture, EDITED, HEAD "\r\n");
+    fixture->exchange.outcome.is_grpc = true;
+    parse(fixture,
+          "grpc-status: 0\r\nRetry-After: 3\r\nX-Request-Id: 4\r\nTraceparent: 5\r\nVary: 6\r\n"
+          "Cache-Control: 7\r\nX-Secret: 8\r\nContent_Length: 9\r\n\r\n");
+    assert_string_equal(report(fixture, trailers_of_answer(&fixture->exchange, &fixture->trailers,
+                                                           &fixture->fields)),
+                        "grpc-status: 0\nRetry-After: 3\nX-Request-Id: 4\nTraceparent: 5\nVary: 6\n"
+                        "Cache-Control: 7\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -224,6 +239,7 @@ int main(void)
         TEST(what_a_head_may_not_say_trailers_may_not),
         TEST(nor_what_the_route_takes_away),
         TEST(the_same_in_answers),
+        TEST(metadata_of_grpc_passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

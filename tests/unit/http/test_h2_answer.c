@@ -112,8 +112,15 @@ static void trailers_hold_what_may_stand_there(void **state)
         h2_read_answer_trailers(fields, split(BYTES("grpc-status=0\n")), &trailers, &fault));
     assert_int_equal(trailers.count, 1);
     assert_false(h2_read_answer_trailers(fields, split(BYTES(":status=200\n")), &trailers, &fault));
+    assert_true(h2_read_answer_trailers(
+        fields, split(BYTES("content-length=1\ngrpc-status=0\nset-cookie=a\ncontent-type=b\n")),
+        &trailers, &fault));
+    assert_int_equal(trailers.count, 1);
+    assert_true(bytes_equal(http_header_name(&trailers.rows[0]), BYTES("grpc-status")));
     assert_false(
-        h2_read_answer_trailers(fields, split(BYTES("content-length=1\n")), &trailers, &fault));
+        h2_read_answer_trailers(fields, split(BYTES("connection=close\n")), &trailers, &fault));
+    assert_false(h2_read_answer_trailers(fields, split(BYTES("transfer-encoding=chunked\n")),
+                                         &trailers, &fault));
     assert_false(h2_read_answer_trailers(fields, split(BYTES("A=1\n")), &trailers, &fault));
 }
 

@@ -313,6 +313,27 @@ static void rfc9110_6_5_1_some_fields_are_no_trailers(void **state)
     }
 }
 
+static void rfc9110_6_5_1_of_an_answer_they_are_discarded(void **state)
+{
+    static const char text[] =
+        "Content-Type: a/b\r\nA: b\r\nSet-Cookie: c\r\nTransfer-Encoding: chunked\r\n"
+        "Content-Length: 3\r\nHost: d\r\nDate: e\r\n\r\n";
+
+    (void)state;
+    assert_int_equal(h1_parse_answer_trailers(exact_copy(bytes_of(text)), &roomy, &trailers,
+                                              &consumed, &problem),
+                     H1_COMPLETE);
+    assert_int_equal(consumed, sizeof(text) - 1);
+    assert_int_equal(trailers.count, 2);
+    assert_true(bytes_equal(http_header_name(&trailers.rows[0]), BYTES("A")));
+    assert_int_equal(trailers.rows[1].id, HTTP_HEADER_DATE);
+    assert_true(http_has(&trailers, HTTP_HEADER_DATE));
+    assert_false(http_has(&trailers, HTTP_HEADER_CONTENT_LENGTH));
+    assert_int_equal(h1_parse_answer_trailers(exact_copy(BYTES("A: b\n")), &roomy, &trailers,
+                                              &consumed, &problem),
+                     H1_REJECTED);
+}
+
 static void trailers_are_bounded(void **state)
 {
     const struct h1_limits limits = {.head_bytes = 12, .headers = 2};
@@ -418,6 +439,7 @@ int main(void)
         cmocka_unit_test(a_head_that_is_too_long_says_so),
         cmocka_unit_test(rfc9112_7_1_2_trailers_are_header_lines),
         cmocka_unit_test(rfc9110_6_5_1_some_fields_are_no_trailers),
+        cmocka_unit_test(rfc9110_6_5_1_of_an_answer_they_are_discarded),
         cmocka_unit_test(trailers_are_bounded),
         cmocka_unit_test(bare_lf_is_taken_where_it_is_said),
         cmocka_unit_test(other_leniency_is_for_one_fault_each),
