@@ -127,7 +127,10 @@ test('limits.max_pending: the line of a service has an end', async (t) => {
         handler: (_, answer) => until('its turn', () => go).then(() => answer.end('a')),
     });
     const gateway = await start(t, [origin], 'limits: {max_concurrent_requests: 2, max_pending: 3}');
-    const asked = Array.from({ length: 12 }, () => request(gateway));
+    const asked = [request(gateway), request(gateway)];
+    // Before that each waits in line for its connection, and may have another one refused.
+    await until('the first two to be at the origin', () => origin.requests.length === 2);
+    asked.push(...Array.from({ length: 10 }, () => request(gateway)));
     const refused = [];
     for (const each of asked) {
         each.then((answer) => answer.status === 503 && refused.push(answer));
