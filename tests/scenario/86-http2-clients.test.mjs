@@ -18,6 +18,7 @@ import { connect, head } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
 import { authority, certificateList } from './lib/tls.mjs';
 import { patient, until, within } from './lib/wait.mjs';
+import { GET, Http2Peer, headers } from '../peers/http2_peer.mjs';
 
 const run = promisify(execFile);
 const PLAIN = 'listeners: [{address: "127.0.0.1:0", h2c: true}]';
@@ -127,6 +128,42 @@ test('what the origin sees', async (t) => {
     const older = await connect(t, gateway);
     await older.ask(head('GET / HTTP/1.1', 'Host: a', 'TE: gzip, trailers', 'Connection: TE'));
     assert.deepEqual(origin.requests.at(-1).all('te'), ['trailers']);
+});
+
+test('the crumbs of a cookie are one field (RFC 9113 section 8.2.3)', async (t) => {
+    const origin = await rawOrigin(t);
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin, { more: 'limits: {headers: 20, head_bytes: 8KiB}' })}`);
+    const peer = await Http2Peer.connect(t, gateway);
+    let id = -1;
+    const status = async (...fields) => {
+        id += 2;
+        peer.send(headers(id, [...GET, ...fields], { end: true }));
+        return (await peer.answered(id)).status;
+    };
+    const crumbs = (count, value = 'v') => Array.from({ length: count }, (_, i) => ['cookie', `c${i}=${value}`]);
+    const line = (count) => crumbs(count).map(([, crumb]) => crumb).join('; ');
+
+    assert.equal(await status(['x-a', 'a'], ...crumbs(500), ['x-b', 'b']), 200);
+    assert.deepEqual(origin.requests.at(-1).all('cookie'), [line(500)]);
+    assert.equal(origin.requests.at(-1).get('x-b'), 'b');
+    assert.equal(await status(...crumbs(2), ['x-a', 'a'], ...crumbs(2)), 200);
+    assert.deepEqual(origin.requests.at(-1).all('cookie'), [`${line(2)}; ${line(2)}`]);
+    assert.equal(await status(['cookie', ''], ['cookie', ''], ['cookie', 'a=b']), 200);
+    assert.deepEqual(origin.requests.at(-1).all('cookie'), ['; ; a=b']);
+
+    const refused = async (...fields) => {
+        id += 2;
+        peer.send(headers(id, [...GET, ...fields], { end: true }));
+        return peer.error(id);
+    };
+    assert.equal(await refused(['cookie', 'a=b '], ...crumbs(2)), 'stream PROTOCOL_ERROR');
+    assert.equal(await refused(...crumbs(2), ['cookie', ' a=b']), 'stream PROTOCOL_ERROR');
+
+    const seen = origin.requests.length;
+    await status(...crumbs(2), ...Array.from({ length: 20 }, (_, i) => [`x-${i}`, '1']));
+    await status(...crumbs(100, 'v'.repeat(100)));
+    assert.equal(origin.requests.length, seen);
+    assert.deepEqual((await gateway.logged(5)).slice(-2).map((entry) => entry['http.response.status_code']), [431, 431]);
 });
 
 test('trailers go both ways, and interim answers come through', async (t) => {

@@ -23,6 +23,7 @@ struct client_h2_section {
     uint32_t most_list;
     bool is_request;
     bool too_large;
+    bool joined; /* crumbs, in the last row */
     struct http_field rows[H2_FIELDS_MAX + 1];
     char text[];
 };

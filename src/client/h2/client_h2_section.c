@@ -6,6 +6,7 @@
 #include "client/h2/client_h2_private.h"
 
 #include "base/text.h"
+#include "http/h2/h2_field.h"
 #include "http/h2/h2_priority.h"
 
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 /* Of what is refused as too large anyway, so much is decompressed: behind that it is a bomb. */
 #define BOMB_TIMES 4
 #define PSEUDOS 4 /* of a request */
+#define CRUMBS_PARTED_BY "; "
 /* Trailers of so many bytes are taken whatever else the connection holds. */
 #define TRAILERS_SHARE_BYTES 1024
 
@@ -128,6 +130,7 @@ static void section_begin(struct client_h2_section *section, const struct limits
     section->most_list = BOMB_TIMES * limits->head_bytes + H2_FIELDS_MAX * FIELD_BYTES;
     section->is_request = is_request;
     section->too_large = false;
+    section->joined = false;
 }
 
 bool client_h2_on_section(void *owner, int32_t id, void *stream, bool is_request)
@@ -163,29 +166,68 @@ static struct bytes keep(struct client_h2_section *section, struct bytes bytes)
     return (struct bytes){at, bytes.length};
 }
 
+static void add_row(struct client_h2_section *section, struct bytes name, struct bytes value)
+{
+    struct http_field *row = &section->rows[section->count++];
+
+    row->name = keep(section, name);
+    row->value = keep(section, value);
+    section->joined = false;
+}
+
+/* The crumbs of a cookie are one line again (RFC 9113 section 8.2.3) and count as one. One behind the other,
+ * as clients send them, they take one row. What is not well-formed keeps its row, to be found there. Each
+ * crumb is looked at once. */
+static bool is_next_crumb(const struct client_h2_section *section, struct bytes name,
+                          struct bytes value)
+{
+    const struct http_field *last;
+    enum h2_fault fault;
+
+    if (!bytes_equal(name, BYTES("cookie")) || section->count == 0) {
+        return false;
+    }
+    last = &section->rows[section->count - 1];
+    return bytes_equal(last->name, name) && h2_check_value(value, &fault) &&
+           (section->joined || h2_check_value(last->value, &fault));
+}
+
+/* The last row's value ends where the text does. */
+static void join_crumb(struct client_h2_section *section, struct bytes value)
+{
+    struct http_field *row = &section->rows[section->count - 1];
+
+    row->value.length += keep(section, BYTES(CRUMBS_PARTED_BY)).length;
+    row->value.length += keep(section, value).length;
+    section->joined = true;
+}
+
 bool client_h2_on_field(void *owner, struct bytes name, struct bytes value)
 {
     struct client_h2 *h2 = owner;
     struct client_h2_section *section = h2->section;
     size_t more = name.length + value.length;
+    bool joins;
 
     if (section == NULL) {
         return client_h2_stands(h2);
     }
+    joins = is_next_crumb(section, name, value);
     section->list += (uint32_t)more + FIELD_BYTES;
     if (section->list > section->most_list) {
         client_h2_fail(h2, H2_ENHANCE_YOUR_CALM, CUT_H2_HEADS);
         return false;
     }
     if (section->too_large || section->bytes + more > section->most_bytes ||
-        section->count == section->most_count || !make_room(h2, more)) {
+        (!joins && section->count == section->most_count) || !make_room(h2, more)) {
         section->too_large = true;
         return true; /* decompressed all the same, since later sections build on it */
     }
-    section = h2->section;
-    section->rows[section->count].name = keep(section, name);
-    section->rows[section->count].value = keep(section, value);
-    section->count++;
+    if (joins) {
+        join_crumb(h2->section, value);
+    } else {
+        add_row(h2->section, name, value);
+    }
     return true;
 }
 
