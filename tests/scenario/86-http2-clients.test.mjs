@@ -18,7 +18,7 @@ import { connect, head } from './lib/raw-client.mjs';
 import { rawOrigin } from './lib/raw-origin.mjs';
 import { authority, certificateList } from './lib/tls.mjs';
 import { patient, until, within } from './lib/wait.mjs';
-import { GET, Http2Peer, headers } from '../peers/http2_peer.mjs';
+import { DATA, GET, HEADERS, Http2Peer, PRIORITY, PRIORITY_UPDATE, frame, headers, number32, settings, windowUpdate } from '../peers/http2_peer.mjs';
 
 const run = promisify(execFile);
 const PLAIN = 'listeners: [{address: "127.0.0.1:0", h2c: true}]';
@@ -164,6 +164,32 @@ test('the crumbs of a cookie are one field (RFC 9113 section 8.2.3)', async (t) 
     await status(...crumbs(100, 'v'.repeat(100)));
     assert.equal(origin.requests.length, seen);
     assert.deepEqual((await gateway.logged(5)).slice(-2).map((entry) => entry['http.response.status_code']), [431, 431]);
+});
+
+// Which of streams 1 and 3 gets most of what the client allows once both have answers that wait.
+async function preferred(t, gateway, ...before) {
+    const peer = await Http2Peer.connect(t, gateway, { first: settings([[4, 1 << 20], [9, 1]]) });
+    peer.send(...before, headers(1, [...GET, ['priority', 'u=2']], { end: true }), headers(3, [...GET, ['priority', 'u=5']], { end: true }));
+    const heads = new Set();
+    await peer.until(({ type, stream }) => type === HEADERS && heads.add(stream).size === 2);
+    const bytes = { 1: 0, 3: 0 };
+    for (let left = 200_000; left > 0; left -= 10_000) {
+        peer.send(windowUpdate(0, 10_000));
+        await peer.until(({ type, stream, payload }) => type === DATA && (bytes[stream] += payload.length) > 0);
+    }
+    return bytes[1] > bytes[3] ? 1 : 3;
+}
+
+test('PRIORITY_UPDATE overrides Priority also where it comes first (RFC 9218 section 7)', async (t) => {
+    const origin = await httpOrigin(t, { handler: (request, response) => response.end(Buffer.alloc(400_000)) });
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin)}`);
+    const update = (stream, value) => frame(PRIORITY_UPDATE, 0, 0, Buffer.concat([number32(stream), Buffer.from(value)]));
+
+    assert.equal(await preferred(t, gateway), 1);
+    assert.equal(await preferred(t, gateway, update(3, 'u=0')), 3);
+    assert.equal(await preferred(t, gateway, update(1, 'u=7')), 3);
+    const former = frame(PRIORITY, 0, 1, Buffer.from([0, 0, 0, 0, 15])); // of RFC 7540: without effect
+    assert.equal(await preferred(t, gateway, former), 1);
 });
 
 test('trailers go both ways, and interim answers come through', async (t) => {

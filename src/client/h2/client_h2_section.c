@@ -270,6 +270,9 @@ static void set_priority(struct client_h2 *h2, int32_t id, const struct http_hea
     const struct http_header *row = http_find_named(headers, BYTES("priority"));
     struct h2_priority priority;
 
+    if (h2_session_is_prioritized(h2->session)) {
+        return; /* it overrides the field, however late that comes (RFC 9218 section 7.1) */
+    }
     if (row != NULL) {
         h2->signals_priority = true;
         priority = h2_priority_of(http_header_value(row));

@@ -40,10 +40,11 @@ struct h2_session {
     uint32_t streams;
     struct h2_closed_streams closed;
     struct h2_frame_reader frames;
-    size_t queued; /* frames to write, before the library took the last bytes of SETTINGS */
-    bool settles;  /* the frame under way is SETTINGS */
-    bool skips;    /* the section under way is not wanted */
-    bool settled;  /* an origin's SETTINGS have come */
+    size_t queued;    /* frames to write, before the library took the last bytes of SETTINGS */
+    bool settles;     /* the frame under way is SETTINGS */
+    bool skips;       /* the section under way is not wanted */
+    bool prioritized; /* its stream, by a PRIORITY_UPDATE that came before it */
+    bool settled;     /* an origin's SETTINGS have come */
     bool failed;
 };
 
@@ -222,6 +223,15 @@ static bool check_closed(struct h2_session *session, const struct h2_frame *fram
     return false;
 }
 
+/* PRIORITY_UPDATE alone makes a stream known before its request: PRIORITY does not, since our SETTINGS say
+ * that it is without effect (RFC 9218 section 2.1). */
+static bool is_named_before(struct h2_session *session, int32_t id)
+{
+    nghttp2_stream *stream = nghttp2_session_find_stream(library_of(session), id);
+
+    return stream != NULL && nghttp2_stream_get_state(stream) == NGHTTP2_STREAM_STATE_IDLE;
+}
+
 /* The library tells of some frames late, of others never: what is to be known of each before it is
  * acted upon is looked at here. */
 static bool check_frame(struct h2_session *session, const struct h2_frame *frame)
@@ -232,6 +242,9 @@ static bool check_frame(struct h2_session *session, const struct h2_frame *frame
         frame->type == H2_FRAME_PUSH_PROMISE) {
         h2_session_end(session, H2_PROTOCOL_ERROR);
         return false;
+    }
+    if (frame->type == H2_FRAME_HEADERS) {
+        session->prioritized = is_named_before(session, frame->stream);
     }
     return check_closed(session, frame) && session->events->frame(session->owner, frame);
 }
@@ -711,6 +724,11 @@ void h2_session_set_priority(struct h2_session *session, int32_t id, uint8_t urg
     const nghttp2_extpri priority = {urgency, incremental};
 
     (void)nghttp2_session_change_extpri_stream_priority(library_of(session), id, &priority, 0);
+}
+
+bool h2_session_is_prioritized(const struct h2_session *session)
+{
+    return session->prioritized;
 }
 
 uint32_t h2_session_streams(struct h2_session *session)

@@ -155,6 +155,8 @@ void h2_session_reset(struct h2_session *session, int32_t id, enum h2_code code)
 /* RFC 9218: urgency 0 to 7. The client may change it later. */
 void h2_session_set_priority(struct h2_session *session, int32_t id, uint8_t urgency,
                              bool incremental);
+/* The stream of the section under way, which begins it, has had its priority by PRIORITY_UPDATE. */
+bool h2_session_is_prioritized(const struct h2_session *session);
 /* What the client would take of this stream; 0: its window or the connection's is closed. */
 size_t h2_session_window(struct h2_session *session, int32_t id);
 
