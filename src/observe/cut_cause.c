@@ -25,8 +25,16 @@ const char *cut_cause_sentence(enum cut_cause cause)
     return causes[cause].sentence;
 }
 
+bool cut_cause_is_fault(enum cut_cause cause)
+{
+    return cause >= CUT_H2_PROTOCOL && cause <= CUT_H2_CALM;
+}
+
 const char *cut_cause_error(enum cut_cause cause)
 {
+    if (cut_cause_is_fault(cause)) {
+        return "http_protocol_error";
+    }
     switch (cause) {
     case CUT_ANSWER_IDLE:
     case CUT_ANSWER_RATE:

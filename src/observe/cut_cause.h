@@ -6,6 +6,8 @@
 #ifndef OBSERVE_CUT_CAUSE_H
 #define OBSERVE_CUT_CAUSE_H
 
+#include <stdbool.h>
+
 /* clang-format off */
 #define CUT_CAUSES(ROW) \
     ROW(NONE,          "none",          "was not cut") \
@@ -30,6 +32,12 @@
     ROW(H2_EMPTY_DATA, "empty-data-flood", "its client sent many HTTP/2 DATA frames without data") \
     ROW(H2_HEADS,      "head-flood", "its client sent HTTP/2 heads that were far too large or came in many pieces") \
     ROW(H2_WINDOW,     "window-full", "its HTTP/2 request had not gone to an origin, and its body took the window from others") \
+    ROW(H2_PROTOCOL,   "protocol-error", "its client broke the rules of HTTP/2 (PROTOCOL_ERROR)") \
+    ROW(H2_FLOW,       "flow-control-error", "its client broke the rules of HTTP/2's windows (FLOW_CONTROL_ERROR)") \
+    ROW(H2_CLOSED,     "stream-closed", "its client sent HTTP/2 frames on a stream that it had ended (STREAM_CLOSED)") \
+    ROW(H2_FRAME_SIZE, "frame-size-error", "its client sent an HTTP/2 frame of a wrong size (FRAME_SIZE_ERROR)") \
+    ROW(H2_COMPRESSION, "compression-error", "its client sent an HTTP/2 head that cannot be decompressed (COMPRESSION_ERROR)") \
+    ROW(H2_CALM,       "enhance-your-calm", "its client made the gateway queue many HTTP/2 frames (ENHANCE_YOUR_CALM)") \
     ROW(STOP,          "stop",          "was left when the process stopped") \
     ROW(IDLE_PRESSURE, "idle-pressure", "was idle when the process ran short of memory, descriptors or connections") \
     ROW(PRESSURE,      "pressure",      "had the most memory x time per byte moved when the process ran short of memory, descriptors or connections")
@@ -46,5 +54,7 @@ const char *cut_cause_name(enum cut_cause cause);
 const char *cut_cause_sentence(enum cut_cause cause);
 /* error.type of an exchange that it ended. */
 const char *cut_cause_error(enum cut_cause cause);
+/* The client broke its protocol; else a time or a budget is over. */
+bool cut_cause_is_fault(enum cut_cause cause);
 
 #endif

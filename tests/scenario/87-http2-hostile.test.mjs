@@ -63,6 +63,32 @@ const FLOODS = {
     'heads that are too large': ['head-flood', [], (i) => headers(odd(i), [...GET, ...Array.from({ length: 3 }, () => ['x', 'y'.repeat(5000)])], END)],
 };
 
+const BREACHES = {
+    'protocol-error': data(5, 'x'),
+    'flow-control-error': windowUpdate(0, 2 ** 31 - 1),
+    'stream-closed': data(1, 'x'),
+    'frame-size-error': frame(h2.DATA, 0, 1, Buffer.alloc(20_000)),
+    'compression-error': frame(h2.HEADERS, h2.END_HEADERS | h2.END_STREAM, 3, Buffer.alloc(5, 0xff)),
+};
+
+for (const [cause, bytes] of Object.entries(BREACHES)) {
+    test(`a connection that ends with ${cause} is counted, and its requests say so`, async (t) => {
+        const { origin, gateway } = await served(t, { handler: () => {} });
+        const peer = await Http2Peer.connect(t, gateway);
+        peer.send(headers(1, [...GET.slice(0, 3), [':path', '/wait']], END));
+        await until('the request to be at its origin', () => origin.requests.length === 1);
+        peer.send(bytes);
+        const code = await peer.closed();
+        assert.equal(code, cause.toUpperCase().replaceAll('-', '_'));
+        const [entry] = await gateway.logged(1);
+        assert.equal(entry['turnpike.outcome'], 'request-broke');
+        assert.equal(entry['error.type'], 'http_protocol_error');
+        assert.equal(entry['turnpike.closed_by'], cause);
+        assert.ok(entry['turnpike.detail'].includes(code), entry['turnpike.detail']);
+        assert.equal(await cuts(gateway, cause), 1);
+    });
+}
+
 for (const [name, [cause, first, piece]] of Object.entries(FLOODS)) {
     test(`a flood of ${name} ends its connection`, async (t) => {
         const { gateway } = await served(t, { more: 'limits: {head_bytes: 8KiB}', handler: () => {} });

@@ -144,10 +144,32 @@ bool client_h2_may_hold(struct client_h2 *h2, size_t more)
 
 /* --- ending -------------------------------------------------------------------------------- */
 
+/* RFC 9113 section 7. What fails for our own reasons is no fault of the client. */
+static enum cut_cause cause_of(enum h2_code fault)
+{
+    switch (fault) {
+    case H2_NO_ERROR:
+    case H2_INTERNAL_ERROR:
+        return CUT_NONE;
+    case H2_FLOW_CONTROL_ERROR:
+        return CUT_H2_FLOW;
+    case H2_STREAM_CLOSED:
+        return CUT_H2_CLOSED;
+    case H2_FRAME_SIZE_ERROR:
+        return CUT_H2_FRAME_SIZE;
+    case H2_COMPRESSION_ERROR:
+        return CUT_H2_COMPRESSION;
+    case H2_ENHANCE_YOUR_CALM:
+        return CUT_H2_CALM;
+    default:
+        return CUT_H2_PROTOCOL;
+    }
+}
+
 static void fail(struct client_h2 *h2, enum cut_cause why)
 {
     h2->step = CLIENT_H2_FAILED;
-    h2->why = why;
+    h2->why = why != CUT_NONE ? why : cause_of(h2_session_fault(h2->session));
     if (client_h2_be_silent(h2)) {
         transport_want(&h2->connection->transport, 0);
         client_h2_wait_in_silence(h2);
@@ -417,7 +439,7 @@ static enum outcome_end note_failure(struct client_h2 *h2)
     }
     metrics_note_cut(client_h2_context(h2)->metrics, why);
     note_cut_of_streams(h2, why);
-    return OUTCOME_CUT_BY_TIMEOUT;
+    return cut_cause_is_fault(why) ? OUTCOME_REQUEST_BROKE : OUTCOME_CUT_BY_TIMEOUT;
 }
 
 static void end_failed(struct client_h2 *h2)
@@ -544,7 +566,7 @@ static void take_bytes(struct client_h2 *h2, struct bytes bytes)
         return;
     }
     if (!client_h2_section_leaves_context(h2) || !fine) {
-        client_h2_fail(h2, H2_PROTOCOL_ERROR, h2->step == CLIENT_H2_FAILED ? h2->why : CUT_NONE);
+        client_h2_fail(h2, fine ? H2_INTERNAL_ERROR : H2_PROTOCOL_ERROR, CUT_NONE);
     }
 }
 

@@ -121,7 +121,7 @@ struct client_h2 {
     bool ticks;            /* its timer runs for client_h2_clock.c */
     bool data_ends;        /* the DATA frame under way has END_STREAM */
     bool read_closed;      /* its client will send no more */
-    enum cut_cause why;    /* FAILED: by which budget */
+    enum cut_cause why;    /* FAILED: by which budget or fault; NONE: it was told already */
 };
 
 /* Of a request whose body is still to come. */
@@ -209,7 +209,7 @@ extern const struct h2_session_events client_h2_events;
 void client_h2_flush_later(struct client_h2 *h2);
 /* Bytes out of the streams and into the transport, as far as both allow. */
 void client_h2_write(struct client_h2 *h2);
-/* GOAWAY with this code, at once or beside a flood a moment later; the connection ends once that is
+/* GOAWAY with this code (CUT_NONE: `why` is what the code stands for), at once or beside a flood a moment later; the connection ends once that is
  * written. */
 void client_h2_fail(struct client_h2 *h2, enum h2_code code, enum cut_cause why);
 /* No new streams from the next round trip on. */

@@ -46,6 +46,7 @@ struct h2_session {
     bool prioritized; /* its stream, by a PRIORITY_UPDATE that came before it */
     bool settled;     /* an origin's SETTINGS have come */
     bool failed;
+    enum h2_code fault; /* of the first GOAWAY that names one */
 };
 
 /* Awake: its memory may be packed (h2_session_rest). */
@@ -285,6 +286,13 @@ static bool blames_client(uint32_t code)
     return code != NGHTTP2_NO_ERROR && code != NGHTTP2_INTERNAL_ERROR && code != NGHTTP2_CANCEL;
 }
 
+static void note_fault(struct h2_session *session, uint32_t code)
+{
+    if (session->fault == H2_NO_ERROR) {
+        session->fault = (enum h2_code)code;
+    }
+}
+
 static int on_frame_send(nghttp2_session *library, const nghttp2_frame *frame, void *owner)
 {
     struct h2_session *session = owner;
@@ -299,6 +307,7 @@ static int on_frame_send(nghttp2_session *library, const nghttp2_frame *frame, v
                blames_client(frame->rst_stream.error_code)) {
         session->events->provoked(session->owner);
     } else if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
+        note_fault(session, frame->goaway.error_code);
         session->events->failed(session->owner);
     }
     return 0;
@@ -771,5 +780,11 @@ void h2_session_refuse_new(struct h2_session *session)
 
 void h2_session_end(struct h2_session *session, enum h2_code code)
 {
+    note_fault(session, code);
     (void)nghttp2_session_terminate_session(library_of(session), (uint32_t)code);
+}
+
+enum h2_code h2_session_fault(const struct h2_session *session)
+{
+    return session->fault;
 }

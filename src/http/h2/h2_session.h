@@ -22,8 +22,10 @@ enum h2_code {
     H2_INTERNAL_ERROR = 2,
     H2_FLOW_CONTROL_ERROR = 3,
     H2_STREAM_CLOSED = 5,
+    H2_FRAME_SIZE_ERROR = 6,
     H2_REFUSED_STREAM = 7,
     H2_CANCEL = 8,
+    H2_COMPRESSION_ERROR = 9,
     H2_ENHANCE_YOUR_CALM = 11,
     H2_INADEQUATE_SECURITY = 12,
 };
@@ -166,5 +168,7 @@ void h2_session_announce_end(struct h2_session *session);
 void h2_session_refuse_new(struct h2_session *session);
 /* GOAWAY with `code`; what was not written by then is given up. */
 void h2_session_end(struct h2_session *session, enum h2_code code);
+/* What the first GOAWAY that names a fault says, queued or written; H2_NO_ERROR: there is none. */
+enum h2_code h2_session_fault(const struct h2_session *session);
 
 #endif
