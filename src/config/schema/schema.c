@@ -694,7 +694,9 @@ static const struct option options[] = {
     {.path = "protocol", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "http1",
      .words = "http1|http2|auto", FIELD(service_settings, protocol),
      .help = "Protocol spoken with the origins. auto: with TLS, HTTP/2 where the origin offers "
-             "it, otherwise HTTP/1.1. http2: HTTP/2 only, without TLS by prior knowledge."},
+             "it, otherwise HTTP/1.1. http2: HTTP/2 only, without TLS by prior knowledge. A "
+             "connection in HTTP/2 that is silent for 10 s gets a PING; all its requests fail when "
+             "the origin does not answer within another 10 s."},
     {.path = "via", .places = PLACE_SERVICE, .type = OPTION_CHOICE, .initial = "on",
      .words = "on|off", FIELD(service_settings, via),
      .help = "Whether the origins get Via, with the gateway's name and the entries of the "
@@ -709,7 +711,8 @@ static const struct option options[] = {
     {.path = "pool.max_connections", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "0", .greatest = "100000", FIELD(pool_settings, max_connections),
      .help = "Concurrent connections to one origin, of all workers. Further exchanges are "
-             "pending."},
+             "pending. With HTTP/2, each request counts as a connection, although many requests "
+             "share one."},
     {.path = "pool.reserve", .places = PLACE_SERVICE, .type = OPTION_PERCENT, .initial = "25%",
      .least = "0%", .greatest = "100%", FIELD(pool_settings, reserve),
      .help = "Share (rounded up) of pool.max_connections, pool.max_pending and `limits` that "
@@ -759,8 +762,9 @@ static const struct option options[] = {
     {.path = "limits.max_connections", .places = PLACE_SERVICE, .type = OPTION_COUNT,
      .initial = "none", .zero_word = "none", .least = "1", .greatest = "10000000",
      FIELD(service_limits_settings, max_connections),
-     .help = "Connections opened for requests of the service, to all its origins. Connections "
-             "that were open before a reload set the limit do not count; they end by "
+     .help = "Connections opened for requests of the service, to all its origins. With HTTP/2, "
+             "each request counts as a connection. Connections that were open before a reload set "
+             "the limit do not count; they end by "
              "`pool.max_age` and `pool.idle_timeout`."},
     {.path = "limits.max_pending", .places = PLACE_SERVICE, .type = OPTION_COUNT, .initial = "none",
      .zero_word = "none", .least = "1", .greatest = "10000000",
