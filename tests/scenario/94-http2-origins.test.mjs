@@ -10,10 +10,12 @@ import { http2Origin } from './lib/http2-origin.mjs';
 import { ask, connectHttp2, open } from './lib/http2.mjs';
 import { nginxOrigin } from './lib/nginx-origin.mjs';
 import { httpOrigin } from './lib/origin.mjs';
-import { connect } from './lib/raw-client.mjs';
+import { connect, head } from './lib/raw-client.mjs';
+import { rawHttp2Origin } from './lib/raw-http2-origin.mjs';
 import { answerAll, rawOrigin } from './lib/raw-origin.mjs';
 import { authority } from './lib/tls.mjs';
 import { until } from './lib/wait.mjs';
+import { RST_STREAM, data, headers } from '../peers/http2_peer.mjs';
 
 const PLAIN = 'listeners: [{address: "127.0.0.1:0", h2c: true}]\nworkers: 1';
 const H2 = { service: 'protocol: http2' };
@@ -98,6 +100,28 @@ test('HEAD, 204, 304 and an empty answer have no body', async (t) => {
         assert.equal(answer.status, status);
         assert.equal(answer.body, '');
     }
+});
+
+test('an answer without a body is whole before its stream has ended', async (t) => {
+    const ends = [];
+    const origin = await rawHttp2Origin(t, async (peer) => {
+        for (let id = await peer.request(); id !== undefined; id = await peer.request()) {
+            const late = id;
+            peer.send(headers(late, [[':status', '204']]));
+            ends.push(() => peer.send(data(late, '', { end: true })));
+        }
+    });
+    const gateway = await startGateway(t, through(origin, { service: 'protocol: http2' }));
+    const client = await connect(t, gateway);
+    for (let i = 0; i < 3; i++) {
+        assert.equal((await client.ask(head('GET / HTTP/1.1', 'Host: a'))).status, 204);
+    }
+    ends.forEach((end) => end());
+    assert.equal((await client.ask(head('GET / HTTP/1.1', 'Host: a'))).status, 204);
+    assert.equal(origin.wires.length, 1);
+    assert.deepEqual(origin.peers[0].frames.filter(({ type }) => type === RST_STREAM), []);
+    const entries = await gateway.logged(4);
+    assert.deepEqual([...new Set(entries.map((entry) => entry['turnpike.outcome']))], ['answered']);
 });
 
 test('interim answers pass', async (t) => {

@@ -107,7 +107,7 @@ static void ping(struct origin_h2 *h2, uint32_t within_ms)
     origin_h2_flush_later(h2);
 }
 
-/* WebSockets whose clients left long ago, and whose origin has not ended its side. */
+/* Of requests that were over long ago, and whose origin has not ended its side. */
 static void reset_left(struct origin_h2 *h2)
 {
     LIST_EACH (const struct origin_h2_stream, stream, &h2->streams, link) {

@@ -63,7 +63,7 @@ struct origin_h2_stream {
     struct link link;
     struct link moved;
     struct link touched;
-    uint64_t left_us;                /* a WebSocket whose client has ended, since; 0: not */
+    uint64_t left_us;                /* since when it awaits its END_STREAM only; 0: it does not */
     uint64_t head_at;                /* where its head is in what was written to the connection */
     struct buffer_queue out;         /* of the request's body */
     struct buffer_queue in;          /* of the answer's body: decoded, not taken yet */
@@ -73,6 +73,7 @@ struct origin_h2_stream {
     bool head_written;
     bool sent;      /* the request's last frame was written */
     bool ended;     /* the answer's last byte came */
+    bool answered;  /* the answer was whole before END_STREAM came */
     bool refused;   /* the origin says that it did not process it */
     bool malformed; /* the answer: a stream error (RFC 9113 section 8.1.1) */
 };

@@ -326,6 +326,14 @@ void origin_h2_on_ended(void *owner, int32_t id, void *of)
 
 /* --- heads and trailers -------------------------------------------------------------------- */
 
+/* An answer without a body is whole with its head: an END_STREAM that comes later holds up no client. The
+ * request must be, too, or the rest of it has nowhere to go. */
+static bool is_whole_before_end(struct origin_h2_stream *stream)
+{
+    stream->answered = stream->connection->answer.framing == HTTP_NO_BODY && stream->sent;
+    return stream->answered;
+}
+
 static void begin_answer(struct origin_h2_stream *stream, const struct http_response *response,
                          bool ends)
 {
@@ -341,7 +349,7 @@ static void begin_answer(struct origin_h2_stream *stream, const struct http_resp
     if (connection->request != request) {
         return;
     }
-    if (ends) {
+    if (ends || is_whole_before_end(stream)) {
         finish_answer(connection, NULL);
     } else {
         touch(stream);

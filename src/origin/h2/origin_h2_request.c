@@ -405,13 +405,16 @@ static enum h2_code code_of_end(const struct origin_h2_stream *stream)
     return stream->malformed ? H2_PROTOCOL_ERROR : stream->ended ? H2_NO_ERROR : H2_CANCEL;
 }
 
-/* A WebSocket ends by END_STREAM (RFC 8441 section 5), behind what its client has sent. */
+/* A WebSocket ends by END_STREAM (RFC 8441 section 5), behind what its client has sent. A stream whose
+ * answer is whole without it is the origin's to end: a reset could cancel what its handler still does. */
 static bool ends_in_order(const struct origin_connection *connection,
                           const struct origin_h2_stream *stream)
 {
-    return stream->websocket != NULL && !stream->malformed && stream->h2 != NULL &&
-           !stream->h2->over && stream->id != 0 &&
-           (stream->ended || connection->state == ORIGIN_CONNECTION_TUNNELS);
+    bool is_websocket = stream->websocket != NULL && !stream->malformed &&
+                        (stream->ended || connection->state == ORIGIN_CONNECTION_TUNNELS);
+
+    return stream->h2 != NULL && !stream->h2->over && stream->id != 0 &&
+           (is_websocket || stream->answered);
 }
 
 /* What waits in streams whose clients have left. */
