@@ -30,10 +30,11 @@ struct cache_shard {
 struct cache_space {
     struct cache_space *next; /* of all, under the lock of these */
     _Atomic uint32_t references;
-    _Atomic bool is_closed;  /* no plan that runs has it: nothing is stored */
-    uint64_t print;          /* of the route's settings: others are another space */
-    _Atomic uint64_t bytes;  /* of what is stored, and of what is being read to be stored */
-    _Atomic uint64_t stored; /* how many */
+    _Atomic bool is_closed;    /* no plan that runs has it: nothing is stored */
+    uint64_t print;            /* of the route's settings: others are another space */
+    _Atomic uint64_t bytes;    /* of what is stored, and of what is being read to be stored */
+    _Atomic uint64_t reserved; /* of these, what is being read */
+    _Atomic uint64_t stored;   /* how many */
     struct link
         used[CACHE_SHARDS]; /* of each shard, under its lock; the one used last is the first */
     char route[];

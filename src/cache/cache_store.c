@@ -448,17 +448,23 @@ bool cache_store_put(struct cache_space *space, uint64_t hash, uint64_t epoch, u
     return put;
 }
 
-bool cache_store_reserve(struct cache_space *space, uint64_t bytes, uint64_t max_bytes)
+bool cache_store_reserve(struct cache_space *space, uint64_t held, uint64_t bytes,
+                         uint64_t max_bytes)
 {
-    if (bytes > max_bytes || !make_room(space, 0, bytes, max_bytes)) {
+    uint64_t reserved = atomic_load_explicit(&space->reserved, memory_order_relaxed);
+
+    if ((reserved > held && reserved + bytes > max_bytes / 2) || bytes > max_bytes ||
+        !make_room(space, 0, bytes, max_bytes)) {
         return false;
     }
+    atomic_fetch_add_explicit(&space->reserved, bytes, memory_order_relaxed);
     atomic_fetch_add_explicit(&space->bytes, bytes, memory_order_relaxed);
     return true;
 }
 
 void cache_store_give_back(struct cache_space *space, uint64_t bytes)
 {
+    atomic_fetch_sub_explicit(&space->reserved, bytes, memory_order_relaxed);
     atomic_fetch_sub_explicit(&space->bytes, bytes, memory_order_relaxed);
 }
 

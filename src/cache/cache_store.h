@@ -31,8 +31,10 @@ uint64_t cache_store_epoch(uint64_t hash);
 bool cache_store_put(struct cache_space *space, uint64_t hash, uint64_t epoch, uint64_t max_bytes,
                      struct stored *stored);
 
-/* Bytes of an answer that is being read; false: no room. To be given back in any case. */
-bool cache_store_reserve(struct cache_space *space, uint64_t bytes, uint64_t max_bytes);
+/* Bytes of an answer that is being read, which has `held` already; false: no room. Several such answers have a
+ * half of the space at most: clients that read nothing must not empty it. To be given back in any case. */
+bool cache_store_reserve(struct cache_space *space, uint64_t held, uint64_t bytes,
+                         uint64_t max_bytes);
 void cache_store_give_back(struct cache_space *space, uint64_t bytes);
 
 /* Some route has a space. */

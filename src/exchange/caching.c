@@ -9,6 +9,33 @@
 
 /* The origin does not see the fields that Connection names (RFC 9110 section 7.6.1). An answer made
  * without them must not come to stand under a key that has them (Vary). */
+/* A ticket of a waiting room is between the client and the gateway: nothing that it says is in an answer.
+ * Browsers send it with all requests for the host, also to routes without a room. */
+static bool is_ticket(const struct exchange *exchange, struct bytes pair)
+{
+    const char *own = exchange->routing.route->waiting_room.cookie;
+    struct bytes name = bytes_trim(bytes_take_until(&pair, '='));
+
+    return bytes_start_with(name, BYTES("turnpike-ticket-")) ||
+           (own != NULL && bytes_equal(name, bytes_of(own)));
+}
+
+static bool has_cookie_of_origin(const struct exchange *exchange)
+{
+    const struct http_headers *headers = &exchange->request.headers;
+
+    for (uint32_t i = 0; i < headers->count; i++) {
+        struct bytes cookies = http_header_value(&headers->rows[i]);
+
+        while (headers->rows[i].id == HTTP_HEADER_COOKIE && cookies.length > 0) {
+            if (!is_ticket(exchange, bytes_take_until(&cookies, ';'))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static bool takes_part(const struct exchange *exchange, const struct cache_request *facts)
 {
     const struct caching_settings *settings = caching_settings_of(exchange);
@@ -41,6 +68,7 @@ struct caching *caching_make(struct exchange *exchange)
     exchange->caching = caching;
     caching->exchange = exchange;
     cache_request_read(&exchange->request, &caching->facts);
+    caching->facts.has_cookie = caching->facts.has_cookie && has_cookie_of_origin(exchange);
     caching->asks_anew = wants_anew(&caching->facts.control);
     caching->forwarded = may ? "bypass" : "method";
     exchange->outcome.cache = OUTCOME_CACHE_BYPASS;

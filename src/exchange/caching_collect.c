@@ -43,8 +43,8 @@ static bool grow(struct caching *caching, size_t least)
 
     room = room > least ? room : least;
     room = room < settings->max_answer ? room : settings->max_answer;
-    if (least > room ||
-        !cache_store_reserve(caching->space, room - caching->room, settings->max_bytes)) {
+    if (least > room || !cache_store_reserve(caching->space, caching->reserved,
+                                             room - caching->room, settings->max_bytes)) {
         return false;
     }
     caching->reserved += room - caching->room;
@@ -357,6 +357,16 @@ static __attribute__((noinline)) bool varies_otherwise(const struct stored *foun
     return text.overflowed || !bytes_equal(text_since(&text, room), found->vary);
 }
 
+/* A strong validator that is not the stored answer's, so that the 304 is of another one and must not
+ * update this one (RFC 9111 section 4.3.4). */
+static bool is_of_another(const struct stored *found, const struct http_response *response)
+{
+    const struct http_header *row = http_find_named(&response->headers, BYTES("ETag"));
+    struct bytes etag = row != NULL ? http_header_value(row) : BYTES("");
+
+    return etag.length > 0 && etag.at[0] == '"' && !bytes_equal(etag, found->etag);
+}
+
 /* Only this client gets it; the others, and who asks next, have it fetched whole. */
 static void forget_found(struct exchange *exchange)
 {
@@ -371,10 +381,12 @@ static void forget_found(struct exchange *exchange)
 bool caching_takes_head(struct exchange *exchange, const struct http_response *response)
 {
     struct caching *caching = exchange->caching;
+    static const struct http_response nothing_new = {.status = 304};
     struct cache_answer check;
     struct cache_answer answer;
     uint64_t lifetime_ms;
     struct http_response like;
+    bool is_another;
 
     if (cache_answer_is_error(response->status) && caching_serves_in_need(exchange)) {
         return true;
@@ -382,7 +394,8 @@ bool caching_takes_head(struct exchange *exchange, const struct http_response *r
     if (!caching->validates || response->status != 304) {
         return false;
     }
-    caching->draft = stored_refreshed(caching->found, response);
+    is_another = is_of_another(caching->found, response);
+    caching->draft = stored_refreshed(caching->found, is_another ? &nothing_new : response);
     if (caching->draft == NULL) {
         reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
         return true;
@@ -401,7 +414,7 @@ bool caching_takes_head(struct exchange *exchange, const struct http_response *r
     }
     set_times(exchange, &answer, lifetime_ms, caching->draft);
     caching->refreshed = true;
-    if (check.has_vary && varies_otherwise(caching->found, response)) {
+    if (is_another || (check.has_vary && varies_otherwise(caching->found, response))) {
         caching->use = CACHE_OWN;
         forget_found(exchange);
     }

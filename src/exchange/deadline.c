@@ -4,6 +4,7 @@
  * costs a comparison. Called as the exchange begins (exchange.c), before each attempt and before
  * anything is sent (attempt.c), and while the head for the origin is put together
  * (forward.c). */
+#include "exchange/caching.h"
 #include "exchange/exchange_private.h"
 
 #define MOST_DIGITS 8 /* of milliseconds: a day and more */
@@ -119,6 +120,14 @@ static bool waits_for_client(const struct exchange *exchange)
     return !exchange->request_body.whole && !exchange->request_body.paused;
 }
 
+/* A stale answer may stand in for the one that did not come in time. */
+static void answer_time_is_up(struct exchange *exchange)
+{
+    if (exchange->caching == NULL || !caching_serves_in_need(exchange)) {
+        reply_error(exchange, 504, "http_response_timeout", TIME_IS_UP);
+    }
+}
+
 void deadline_is_over(struct timer *timer)
 {
     struct exchange *exchange = CONTAINER_OF(timer, struct exchange, deadline);
@@ -128,7 +137,7 @@ void deadline_is_over(struct timer *timer)
         if ((exchange->holds & QUEUE_BODY) != 0) {
             reply_error(exchange, 408, "http_request_error", TIME_IS_UP_FOR_BODY);
         } else {
-            reply_error(exchange, 504, "http_response_timeout", TIME_IS_UP);
+            answer_time_is_up(exchange);
         }
         break;
     case EXCHANGE_ATTEMPTS:
@@ -137,7 +146,7 @@ void deadline_is_over(struct timer *timer)
         } else if (waits_for_client(exchange)) {
             reply_error(exchange, 408, "http_request_error", TIME_IS_UP_FOR_BODY);
         } else {
-            reply_error(exchange, 504, "http_response_timeout", TIME_IS_UP);
+            answer_time_is_up(exchange);
         }
         break;
     case EXCHANGE_RELAYS:

@@ -451,6 +451,29 @@ test('answers from memory', async (t) => {
         assert.equal((await get(gateway, '/', { 'Accept-Language': 'fr' })).body, 'answer 3');
     });
 
+    // RFC 9111 section 4.3.4.
+    await t.test('a 304 with another strong ETag updates nothing', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number) => (number === 2
+            ? { status: '304 Not Modified', fields: ['ETag: "v2"', 'Cache-Control: max-age=60'] }
+            : { body: `answer ${number}`, fields: ['ETag: "v1"', 'Cache-Control: max-age=60'] }));
+        const gateway = await startGateway(t, config(origin, 'cache: {}'));
+        await get(gateway);
+        const checked = await get(gateway, '/', { 'Cache-Control': 'no-cache' });
+        assert.deepEqual([checked.body, checked.headers.etag], ['answer 1', '"v1"']);
+        assert.equal((await get(gateway)).body, 'answer 3');
+    });
+
+    // Browsers send the ticket with all requests for the host.
+    await t.test('a ticket of a waiting room is no cookie of the origin', async (t) => {
+        const origin = await cacheOrigin(t, async () => ({ body: 'for all' }));
+        const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h}\n    waiting_room: {active: 9, cookie: place}'));
+        const first = await get(gateway);
+        const ticket = first.headers['set-cookie'][0].split(';')[0];
+        assert.match((await get(gateway, '/', { Cookie: ticket })).headers['cache-status'], /; hit/);
+        assert.match((await get(gateway, '/', { Cookie: `${ticket}; turnpike-ticket-other=x` })).headers['cache-status'], /; hit/);
+        assert.match((await get(gateway, '/', { Cookie: `${ticket}; session=1` })).headers['cache-status'], /fwd=bypass/);
+    });
+
     await t.test('Range from the whole', async (t) => {
         const origin = await cacheOrigin(t, async () => ({ body: '0123456789', fields: ['ETag: "v1"'] }));
         const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h}'));
@@ -515,6 +538,17 @@ test('answers from memory', async (t) => {
             return origin.requests.length > 1;
         });
         await endless.closed();
+    });
+
+    await t.test('stale_if_error serves what there is when timeouts.total is over', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number) => (number === 1 ? { body: 'once' } : new Promise(() => {})));
+        const gateway = await startGateway(t, config(origin, 'timeouts: {total: 200ms}\n    cache: {ttl: 10ms, stale_if_error: 1h}'));
+        let stale;
+        await until('the origin to be asked once more', async () => {
+            stale = await get(gateway);
+            return origin.requests.length > 1;
+        });
+        assert.deepEqual([stale.status, stale.body], [200, 'once']);
     });
 
     await t.test('stale_if_error serves what there is, where the origin fails or answers 5xx', async (t) => {

@@ -268,12 +268,18 @@ static void a_space_keeps_to_its_bytes(void **state)
     assert_true(count_of(space, 400) == kept);
     assert_false(put(space, large, MOST));
     assert_int_equal(count_of(space, 400), kept);
-    assert_false(cache_store_reserve(space, MOST + 1, MOST));
-    assert_true(cache_store_reserve(space, MOST, MOST));
+    assert_false(cache_store_reserve(space, 0, MOST + 1, MOST));
+    assert_true(cache_store_reserve(space, 0, MOST, MOST));
     assert_int_equal(count_of(space, 400), 0);
     assert_int_equal(bytes_counted(), MOST);
     cache_store_give_back(space, MOST);
     assert_int_equal(bytes_counted(), 0);
+    assert_true(cache_store_reserve(space, 0, MOST / 2, MOST));
+    assert_false(cache_store_reserve(space, 0, 1, MOST)); /* another answer: half is gone */
+    assert_true(cache_store_reserve(space, MOST / 2, MOST / 4, MOST));
+    cache_store_give_back(space, MOST / 2 + MOST / 4);
+    assert_true(cache_store_reserve(space, 0, 1, MOST));
+    cache_store_give_back(space, 1);
     assert_true(has(other, mine));
     stored_unref(&large);
     cache_space_drop(&space);
