@@ -716,6 +716,7 @@ bool forward_answer(const struct exchange *exchange, const struct http_response 
     head->upgrades = response->status == 101;
     head->framing = answer_framing(exchange, response);
     head->body_length = response->body_length;
+    head->goes_on = response->goes_on;
     report_length_of_absent_body(response, head);
     if (head->upgrades) {
         dropped &= ~BIT(UPGRADE);

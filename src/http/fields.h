@@ -39,6 +39,7 @@ struct answer_head {
     uint64_t body_length; /* HTTP_LENGTH_KNOWN; also told for HEAD and 304 */
     bool reports_length;  /* of the body that a GET would have had: HEAD and 304 only */
     bool upgrades;
+    bool goes_on; /* trailers may follow, also where there is no body */
     const struct http_fields *fields;
 };
 

@@ -80,6 +80,7 @@ struct http_response {
     enum http_version version;
     enum http_framing framing;
     bool keep_alive; /* the origin lets the connection stay */
+    bool goes_on; /* HTTP/2: END_STREAM did not come with the head, so that trailers may follow */
     uint64_t body_length;
     struct bytes reason;
     struct http_headers headers;

@@ -244,6 +244,25 @@ test('trailing metadata passes, and what may not stand in trailers is left out',
     assert.deepEqual(Object.fromEntries(Object.entries(answer.trailers)), { 'grpc-status': '0', 'retry-after': '3', 'x-request-id': 'theirs', vary: 'z' });
 });
 
+test('a status behind an empty body that has a length is passed on', async (t) => {
+    const origin = await rawHttp2Origin(t, async (peer) => {
+        for (let id = await peer.request(); id !== undefined; id = await peer.request()) {
+            peer.send(headers(id, [[':status', '200'], ['content-type', 'application/grpc'], ['content-length', '0']]),
+                peer.plain ? data(id, '', { end: true }) : headers(id, [['grpc-status', '7']], { end: true }));
+            peer.plain = true;
+        }
+    });
+    const gateway = await startGateway(t, `${PLAIN}\n${through(origin, { service: 'protocol: http2' })}`);
+    const session = await connectHttp2(t, gateway);
+    const answer = await call(session);
+    assert.equal(answer.headers['content-length'], '0');
+    assert.equal(answer.trailers['grpc-status'], '7');
+    const plain = await call(session, { 'content-type': 'text/plain' });
+    assert.equal(plain.body, '');
+    assert.deepEqual(Object.keys(plain.trailers), []);
+    assert.deepEqual((await gateway.logged(2)).map((entry) => entry['rpc.grpc.status_code']), [7, undefined]);
+});
+
 test('the first message of a stream goes on before there is another', async (t) => {
     const origin = await httpOrigin(t, {
         handler: async (request, response) => {

@@ -152,9 +152,9 @@ bool client_h2_send_head(void *owner, const struct answer_head *head)
 {
     struct client_h2_stream *stream = owner;
     struct client_h2_fields *fields = fields_of_head(stream->h2, head);
-    bool is_empty =
-        !head->upgrades && (head->framing == HTTP_NO_BODY ||
-                            (head->framing == HTTP_LENGTH_KNOWN && head->body_length == 0));
+    bool is_empty = !head->upgrades &&
+                    (head->framing == HTTP_NO_BODY || (head->framing == HTTP_LENGTH_KNOWN &&
+                                                       head->body_length == 0 && !head->goes_on));
 
     if (fields == NULL) {
         return false;

@@ -245,5 +245,6 @@ bool h1_understand_response(struct http_response *response, enum http_method met
         return false;
     }
     response->keep_alive = is_persistent(response->version, &options);
+    response->goes_on = false;
     return http_frame_response(response, method, lenient, problem);
 }

@@ -84,6 +84,7 @@ bool h2_read_answer(const struct http_field *fields, uint32_t count, enum http_m
 
     response->version = HTTP_2;
     response->keep_alive = true;
+    response->goes_on = !ends;
     response->reason = BYTES("");
     if (!read_status(fields, count, lenient, &response->status, fault) ||
         !read_rows(fields + 1, count - 1, &response->headers, fault)) {

@@ -59,6 +59,10 @@ static void the_body_is_what_stream_and_length_say(void **state)
     accept_head(":status=200\n", HTTP_GET, true);
     assert_int_equal(response.framing, HTTP_LENGTH_KNOWN);
     assert_int_equal(response.body_length, 0);
+    assert_false(response.goes_on);
+    accept_head(":status=200\ncontent-length=0\n", HTTP_GET, false);
+    assert_int_equal(response.framing, HTTP_LENGTH_KNOWN);
+    assert_true(response.goes_on);
     accept_head(":status=200\ncontent-length=7\n", HTTP_HEAD, true);
     assert_int_equal(response.framing, HTTP_NO_BODY);
     assert_int_equal(response.body_length, 7);
