@@ -209,8 +209,8 @@ extern const struct h2_session_events client_h2_events;
 void client_h2_flush_later(struct client_h2 *h2);
 /* Bytes out of the streams and into the transport, as far as both allow. */
 void client_h2_write(struct client_h2 *h2);
-/* GOAWAY with this code (CUT_NONE: `why` is what the code stands for), at once or beside a flood a moment later; the connection ends once that is
- * written. */
+/* GOAWAY with this code, at once or beside a flood a moment later; the connection ends once that is written.
+ * `why`: CUT_NONE: what the code stands for. */
 void client_h2_fail(struct client_h2 *h2, enum h2_code code, enum cut_cause why);
 /* No new streams from the next round trip on. */
 void client_h2_leave(struct client_h2 *h2);
