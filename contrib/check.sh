@@ -26,6 +26,7 @@ trap 'exit 143' TERM
 jobs=$(nproc)
 scenario_seconds=1500 # of one pass; a hanging scenario must not hang the check
 
+reported=$SECONDS
 passed=0
 failed=0
 skipped=0
@@ -37,12 +38,15 @@ count() {
     skipped=$((skipped + $3))
 }
 
-# report NAME FAILED OUTPUT: one line a step, and what it said when it failed.
+# report NAME FAILED OUTPUT: one line a step with the seconds since the last one, and what it said when
+# it failed.
 report() {
+    local took=$((SECONDS - reported))
+    reported=$SECONDS
     if [ "$2" = 0 ]; then
-        printf 'ok      %s\n' "$1"
+        printf 'ok      %s (%d s)\n' "$1" $took
     else
-        printf 'FAILED  %s\n' "$1"
+        printf 'FAILED  %s (%d s)\n' "$1" $took
         sed 's/^/        /' "$3"
     fi
 }
@@ -74,12 +78,15 @@ finish() {
     exit
 }
 
-configure_and_build() ( # BUILD CONFIGURE_ARGUMENT...
+build_program() ( # BUILD CONFIGURE_ARGUMENT...
     mkdir -p "$1" && cd "$1" || return
     shift
-    "$work/source/configure" --quiet --enable-werror "$@" && make -j"$jobs" all &&
-        make -j"$jobs" check TESTS= # only builds them
+    "$work/source/configure" --quiet --enable-werror "$@" && make -j"$jobs" all
 )
+
+build_with_tests() { # BUILD CONFIGURE_ARGUMENT...
+    build_program "$@" && make -C "$1" -j"$jobs" check TESTS= # only builds them
+}
 
 # Prints "PASSED FAILED" as cmocka's summaries in a log say; a program may run several groups.
 cmocka_totals() { # LOG
@@ -126,8 +133,8 @@ units() { # PASS BUILD
     report "$1: unit tests and corpora" $wrong "$work/output"
 }
 
-# Scenarios that wait for most of their time are played beside the others, of which two are played at
-# a time: they wait as well.
+# Scenarios that wait for most of their time are played beside the others, of which one more is played at
+# a time than there are cores: they wait as well.
 waiting_scenarios='/(18-timeouts|61-deadlines-and-leaving|70-budgets-of-a-client|73-patience|79-git-and-event-streams)\.'
 
 left_out='^$' # files that a pass does without
@@ -218,7 +225,7 @@ scenarios() { # PASS BUILD PATTERN
         (play wait "$2" "${waiting[@]}") &
         beside=$!
     fi
-    (play work "$2" --test-concurrency=2 "${working[@]}") || work_wrong=1
+    (play work "$2" --test-concurrency=$((jobs + 1)) "${working[@]}") || work_wrong=1
     if [ ${#waiting[@]} != 0 ]; then
         wait "$beside" || wait_wrong=1
     fi
@@ -228,22 +235,41 @@ scenarios() { # PASS BUILD PATTERN
     fi
 }
 
-# one_pass NAME SCENARIOS CONFIGURE_ARGUMENT...: builds, runs all unit tests and the scenarios whose
-# file names match.
+# one_pass NAME CONFIGURE_ARGUMENT...: builds, runs all unit tests and scenarios.
 one_pass() {
-    local name=$1 pattern=$2 build="$work/$1"
-    shift 2
-    step "$name: build" configure_and_build "$build" "$@" || return
+    local name=$1 build="$work/$1"
+    shift
+    step "$name: build" build_with_tests "$build" "$@" || return
     step "$name: layers by symbol" "$work/source/contrib/check-layers.sh" "$build"
     step "$name: options" "$work/source/contrib/check-options.sh" "$build/contrib/make_config_doc"
     units "$name" "$build"
-    scenarios "$name" "$build" "$pattern"
+    scenarios "$name" "$build" .
+}
+
+run_each() { # PROGRAM...
+    local program
+    for program in "$@"; do
+        "$program" || return
+    done
+}
+
+# The other engine behind net/watch.h: the unit tests of net/, the oracle, and the scenarios that lean
+# on the engine most.
+epoll() {
+    local build="$work/epoll" programs
+    mapfile -t programs < <(cd "$work/source" && find tests/unit/net -name 'test_*.c' | sed 's/\.c$//')
+    step "epoll: build" build_program "$build" --with-events=epoll --disable-lto || return
+    step "epoll: build of tests" make -C "$build" -j"$jobs" "${programs[@]}" tests/oracle/oracle || return
+    step "epoll: layers by symbol" "$work/source/contrib/check-layers.sh" "$build"
+    step "epoll: unit tests of net" run_each "${programs[@]/#/$build/}"
+    step "epoll: oracle" env TURNPIKE="$build/src/turnpike" "$work/source/tests/oracle/short.sh"
+    scenarios epoll "$build" '/(01|03|04|10|14|25|27|38|40|43|54|56|61)-'
 }
 
 # Without anything that only Linux has (tests/scenario/linux-only.txt), waiting with poll. Its unit
 # tests are those of the Linux build, whose timers they move by hand.
 portable() {
-    step "posix: build" configure_and_build "$work/posix" --with-system=posix --disable-lto || return
+    step "posix: build" build_program "$work/posix" --with-system=posix --disable-lto || return
     EVENT_NOEPOLL=1 scenarios posix "$work/posix" .
 }
 
@@ -265,10 +291,8 @@ if command -v clang-format-14 >/dev/null; then
     step "format" "$work/source/contrib/format.sh" --check
 fi
 
-one_pass plain .
-
-# The other engine behind net/watch.h, in what leans on it most.
-one_pass epoll '/(01|03|04|10|14|25|27|38|40|43|54|56|61)-' --with-events=epoll --disable-lto
+one_pass plain
+epoll
 
 # With the portable files, what does not wait for long; --portable plays the others, too.
 left_out='/(100|18|26|30|31|32|33|34|35|38|45|49|50|51|55|56|58|60|61|63|64|68|69|70|71|73|76|79|80|83-live|87|89|9[0-9]|11[89]|12[0-4])-'
@@ -279,7 +303,7 @@ left_out='^$'
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 symbolizer=$(command -v llvm-symbolizer-14) && export ASAN_SYMBOLIZER_PATH=$symbolizer
-one_pass sanitized . --enable-sanitizers CC=clang
+one_pass sanitized --enable-sanitizers CC=clang
 step "exports" "$work/source/contrib/check-unused.sh" "$work/sanitized"
 step "threads" "$work/source/contrib/thread-check.sh"
 
