@@ -76,7 +76,7 @@ struct origin_request {
     uint8_t priority;          /* enum priority: its place in line */
     uint8_t part;              /* of the line: enum line_part */
     uint8_t moves;             /* to another address of the same name: sibling.c */
-    uint8_t slots;             /* taken of what limits requests: limits.c */
+    uint8_t slots;             /* taken of what limits requests: limits_private.h */
     bool service_slot : 1;     /* and of its service's connections, for the one being opened */
     bool was_reset : 1;        /* known after `failed`: the origin reset the connection */
     bool stream_was_reset : 1; /* the same: it reset the request's stream, with reset_code */
