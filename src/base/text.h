@@ -91,6 +91,8 @@ static inline char *text_put_small(char *at, unsigned below_10000)
     return text_put_four(at, below_10000);
 }
 
+/* ASCII letters in lower case. */
+void text_add_lower(struct text *text, struct bytes bytes);
 void text_add_number(struct text *text, uint64_t number);
 void text_add_hex(struct text *text, uint64_t number);
 

@@ -40,9 +40,45 @@ static bool vary_is_plain(struct bytes value)
     return true;
 }
 
-void cache_vary_add_names(const struct http_headers *headers, struct text *text)
+#define VARY_NAMES_MOST 32
+
+/* Sorted, each once, without regard to case. */
+struct names {
+    uint32_t count;
+    bool too_many;
+    struct bytes each[VARY_NAMES_MOST];
+};
+
+static int compare_names(struct bytes a, struct bytes b)
 {
-    for (uint32_t i = 0; i < headers->count; i++) {
+    int order = strncasecmp(a.at, b.at, a.length < b.length ? a.length : b.length);
+
+    return order != 0 ? order : (a.length > b.length) - (a.length < b.length);
+}
+
+static void add_name(struct names *names, struct bytes name)
+{
+    uint32_t at = 0;
+    int order = -1;
+
+    while (at < names->count && (order = compare_names(name, names->each[at])) > 0) {
+        at++;
+    }
+    if (at < names->count && order == 0) {
+        return;
+    }
+    if (names->count == VARY_NAMES_MOST) {
+        names->too_many = true;
+        return;
+    }
+    memmove(&names->each[at + 1], &names->each[at], (names->count - at) * sizeof(name));
+    names->each[at] = name;
+    names->count++;
+}
+
+static void find_names(const struct http_headers *headers, struct names *names)
+{
+    for (uint32_t i = 0; !names->too_many && i < headers->count; i++) {
         struct bytes list = http_header_value(&headers->rows[i]);
         struct bytes name;
 
@@ -50,11 +86,22 @@ void cache_vary_add_names(const struct http_headers *headers, struct text *text)
             !bytes_equal_fold(http_header_name(&headers->rows[i]), BYTES("Vary"))) {
             continue;
         }
-        while (http_list_next(&list, &name)) {
-            text_add_bytes(text, name);
-            text_add_char(text, ',');
+        while (!names->too_many && http_list_next(&list, &name)) {
+            add_name(names, name);
         }
     }
+}
+
+bool cache_vary_add_names(const struct http_headers *headers, struct text *text)
+{
+    struct names names = {0, false, {{NULL, 0}}};
+
+    find_names(headers, &names);
+    for (uint32_t i = 0; i < names.count; i++) {
+        text_add_lower(text, names.each[i]);
+        text_add_char(text, ',');
+    }
+    return !names.too_many && !text->overflowed;
 }
 
 /* No value has a line's end in it. A field that is absent differs from an empty one, and one in two

@@ -45,8 +45,9 @@ uint64_t cache_answer_age_s(const struct cache_answer *answer, int64_t now_s, ui
 
 /* --- Vary (RFC 9110 section 12.5.5): which fields of a request choose among the answers to it */
 
-/* The names of all Vary fields, each followed by ','. */
-void cache_vary_add_names(const struct http_headers *headers, struct text *text);
+/* The names of all Vary fields, sorted, in lower case, each once and followed by ',': origins name the same
+ * fields in another order. false: too many, or there is no room. */
+bool cache_vary_add_names(const struct http_headers *headers, struct text *text);
 /* What a request has in the fields of these names: two requests with the same text may get the same
  * answer. */
 void cache_vary_add_key(struct bytes names, const struct http_headers *headers, struct text *text);

@@ -24,7 +24,8 @@ bool cache_is_not_modified(const struct cache_request *request, struct bytes eta
                            struct bytes last_modified);
 
 enum cache_range { CACHE_WHOLE, CACHE_PART, CACHE_NO_PART };
-/* One range of bytes; of several, of other units and of what is not well-formed the whole goes. */
+/* One range of bytes; of several, of other units and of what is not well-formed the whole goes.
+ * `last_modified`: empty where it is a weak validator. */
 enum cache_range cache_range_find(const struct cache_request *request, struct bytes etag,
                                   struct bytes last_modified, uint64_t length, uint64_t *first,
                                   uint64_t *count);

@@ -7,8 +7,6 @@
 
 /* --- who takes part -------------------------------------------------------------------------- */
 
-/* The origin does not see the fields that Connection names (RFC 9110 section 7.6.1). An answer made
- * without them must not come to stand under a key that has them (Vary). */
 /* A ticket of a waiting room is between the client and the gateway: nothing that it says is in an answer.
  * Browsers send it with all requests for the host, also to routes without a room. */
 static bool is_ticket(const struct exchange *exchange, struct bytes pair)
@@ -36,6 +34,8 @@ static bool has_cookie_of_origin(const struct exchange *exchange)
     return false;
 }
 
+/* The origin does not see the fields that Connection names (RFC 9110 section 7.6.1). An answer made
+ * without them must not come to stand under a key that has them (Vary). */
 static bool takes_part(const struct exchange *exchange, const struct cache_request *facts)
 {
     const struct caching_settings *settings = caching_settings_of(exchange);
@@ -355,6 +355,18 @@ static void refuse_uncached(struct exchange *exchange)
                 "the client takes a stored answer only (only-if-cached), and there is none");
 }
 
+/* Of a request that takes no part: nothing that is stored may be its answer. */
+static bool refuses_to_go(struct exchange *exchange, const struct caching *caching)
+{
+    bool is_read = exchange->request.method == HTTP_GET || exchange->request.method == HTTP_HEAD;
+
+    if (is_read && caching->facts.control.only_if_cached) {
+        refuse_uncached(exchange);
+        return true;
+    }
+    return false;
+}
+
 enum look { LOOK_DONE, LOOK_GO, LOOK_AGAIN };
 
 static enum look reply_found(struct exchange *exchange, struct caching *caching)
@@ -434,7 +446,7 @@ bool caching_begin(struct exchange *exchange)
         return false;
     }
     if (caching->space == NULL) {
-        return false;
+        return refuses_to_go(exchange, caching);
     }
     if (caching->serves != NULL) {
         reply_shared(exchange, caching);

@@ -142,6 +142,14 @@ static bool memory_is_short(const struct exchange *exchange)
            PRESSURE_IDLE;
 }
 
+/* RFC 9110 section 6.6.1: what has no date is of the time at which it came. */
+static void date_it(const struct exchange *exchange, struct cache_answer *answer)
+{
+    if (answer->date < 0) {
+        answer->date = (int64_t)(loop_realtime(exchange->context->worker_context->loop) / 1000000);
+    }
+}
+
 static enum cache_use judge(const struct exchange *exchange, const struct http_response *response,
                             struct cache_answer *answer, uint64_t *lifetime_ms)
 {
@@ -150,6 +158,7 @@ static enum cache_use judge(const struct exchange *exchange, const struct http_r
     enum cache_use use;
 
     cache_answer_read(response, answer);
+    date_it(exchange, answer);
     use = cache_answer_use(settings, &caching->facts, response, answer, lifetime_ms);
     if (use >= CACHE_SHARED && exchange->request.method != HTTP_HEAD &&
         response->framing == HTTP_LENGTH_KNOWN && response->body_length > settings->max_answer) {
@@ -213,9 +222,11 @@ static __attribute__((noinline)) struct stored *begin_varied(struct exchange *ex
     struct bytes variant;
     const char *from;
 
-    cache_vary_add_names(&response->headers, &text);
+    if (!cache_vary_add_names(&response->headers, &text)) {
+        return NULL;
+    }
     names = text_since(&text, room);
-    marker = text.overflowed ? NULL : find_marker(exchange, names);
+    marker = find_marker(exchange, names);
     if (marker == NULL) {
         return NULL;
     }
@@ -337,12 +348,9 @@ bool caching_serves_in_need(struct exchange *exchange)
 static void note_check(const struct exchange *exchange, const struct cache_answer *check,
                        struct cache_answer *answer)
 {
-    const struct loop *loop = exchange->context->worker_context->loop;
-
     answer->age = check->age;
-    if (check->date < 0) {
-        answer->date = (int64_t)(loop_realtime(loop) / 1000000); /* RFC 9110 section 6.6.1 */
-    }
+    answer->date = check->date;
+    date_it(exchange, answer);
 }
 
 /* By other fields than the answer that it stands for: under that one's key it would reach clients that
@@ -353,8 +361,8 @@ static __attribute__((noinline)) bool varies_otherwise(const struct stored *foun
     char room[CACHE_KEY_MOST];
     struct text text = text_over(room, sizeof(room));
 
-    cache_vary_add_names(&response->headers, &text);
-    return text.overflowed || !bytes_equal(text_since(&text, room), found->vary);
+    return !cache_vary_add_names(&response->headers, &text) ||
+           !bytes_equal(text_since(&text, room), found->vary);
 }
 
 /* A strong validator that is not the stored answer's, so that the 304 is of another one and must not

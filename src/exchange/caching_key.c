@@ -16,16 +16,6 @@ static struct bytes trusted_or(const struct exchange *exchange, enum http_header
     return row != NULL && row->value_length > 0 ? http_header_value(row) : own;
 }
 
-static void add_lower(struct text *text, struct bytes bytes)
-{
-    char *at = text->at;
-
-    text_add_bytes(text, bytes);
-    for (size_t i = 0; at != text->at && i < bytes.length; i++) {
-        at[i] = (char)(at[i] >= 'A' && at[i] <= 'Z' ? at[i] + ('a' - 'A') : at[i]);
-    }
-}
-
 static void add_forwarded_element(struct bytes element, struct text *text)
 {
     struct bytes rest = element;
@@ -40,9 +30,9 @@ static void add_forwarded_element(struct bytes element, struct text *text)
         }
         if (bytes_equal_fold(name, BYTES("proto")) || bytes_equal_fold(name, BYTES("host"))) {
             text_add_char(text, '\r');
-            add_lower(text, name);
+            text_add_lower(text, name);
             text_add_char(text, '=');
-            add_lower(text, value);
+            text_add_lower(text, value);
         }
     }
 }
@@ -73,17 +63,17 @@ static struct bytes write_uri(const struct exchange *exchange, struct text *text
     struct bytes host = trusted_or(exchange, HTTP_HEADER_X_FORWARDED_HOST, request->authority);
     const char *from = text->at;
 
-    add_lower(text,
-              trusted_or(exchange, HTTP_HEADER_X_FORWARDED_PROTO, exchange->client.facts->scheme));
+    text_add_lower(
+        text, trusted_or(exchange, HTTP_HEADER_X_FORWARDED_PROTO, exchange->client.facts->scheme));
     text_add_literal(text, "://");
-    add_lower(text, host);
+    text_add_lower(text, host);
     if (request->path.length == 0) {
         text_add_char(text, '/');
     }
     text_add_bytes(text, request->target);
     if (!bytes_equal(host, request->authority)) {
         text_add_char(text, '\n');
-        add_lower(text, request->authority);
+        text_add_lower(text, request->authority);
     }
     add_forwarded(exchange, text);
     return text_since(text, from);

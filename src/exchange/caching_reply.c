@@ -2,6 +2,7 @@
 /* Answers from the store: the head is decided as that of an origin's answer is, and the body is sent
  * from where it lies. What happened is told in Cache-Status (RFC 9211). */
 #include "cache/cache_request.h"
+#include "cache/http_time.h"
 #include "exchange/caching.h"
 
 /* --- Cache-Status -------------------------------------------------------------------------- */
@@ -76,6 +77,28 @@ static void forbid_body(struct http_response *response, struct bytes *body)
     body->length = 0;
 }
 
+/* RFC 9110 section 8.8.2.2: a date is a strong validator where the answer came a second or more after it. */
+static struct bytes strong_date(const struct stored *stored)
+{
+    const struct http_header *row = http_find(&stored->headers, HTTP_HEADER_DATE);
+    int64_t came;
+    int64_t changed;
+
+    if (row != NULL && http_time_read(http_header_value(row), &came) &&
+        http_time_read(stored->last_modified, &changed) && changed < came) {
+        return stored->last_modified;
+    }
+    return BYTES("");
+}
+
+static enum cache_range find_range(const struct cache_request *facts, const struct stored *stored,
+                                   uint64_t *first, uint64_t *count)
+{
+    struct bytes date = facts->if_range.length > 0 ? strong_date(stored) : BYTES("");
+
+    return cache_range_find(facts, stored->etag, date, stored->body.length, first, count);
+}
+
 /* Sets status and *body to what the client wants of it. *range: of a part. */
 static void choose_part(const struct exchange *exchange, const struct stored *stored,
                         struct http_response *response, struct bytes *body, struct text *range)
@@ -95,8 +118,7 @@ static void choose_part(const struct exchange *exchange, const struct stored *st
     if (exchange->request.method != HTTP_GET) {
         return;
     }
-    switch (cache_range_find(facts, stored->etag, stored->last_modified, body->length, &first,
-                             &count)) {
+    switch (find_range(facts, stored, &first, &count)) {
     case CACHE_WHOLE:
         return;
     case CACHE_NO_PART:
@@ -104,6 +126,7 @@ static void choose_part(const struct exchange *exchange, const struct stored *st
         text_add_literal(range, "bytes */");
         text_add_number(range, body->length);
         *body = (struct bytes){body->at, 0};
+        response->headers = (struct http_headers){.count = 0}; /* those are of the whole answer */
         break;
     case CACHE_PART:
         response->status = 206;
@@ -179,8 +202,10 @@ void caching_reply(struct exchange *exchange, struct stored *stored)
         return;
     }
     describe_body(exchange, stored, &head, &body);
-    http_fields_add(&page.fields, BYTES("Age"),
-                    text_number(&page.text, stored_age_s(stored, now_us)));
+    if (response.status != 416) {
+        http_fields_add(&page.fields, BYTES("Age"),
+                        text_number(&page.text, stored_age_s(stored, now_us)));
+    }
     if (text_length(&range) > 0) {
         http_fields_add(&page.fields, BYTES("Content-Range"), text_since(&range, room));
     }

@@ -475,7 +475,7 @@ test('answers from memory', async (t) => {
     });
 
     await t.test('Range from the whole', async (t) => {
-        const origin = await cacheOrigin(t, async () => ({ body: '0123456789', fields: ['ETag: "v1"'] }));
+        const origin = await cacheOrigin(t, async () => ({ body: '0123456789', fields: ['ETag: "v1"', 'Cache-Control: max-age=60'] }));
         const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h}'));
         await get(gateway);
         const part = await get(gateway, '/', { Range: 'bytes=2-4' });
@@ -484,8 +484,62 @@ test('answers from memory', async (t) => {
         assert.equal((await get(gateway, '/', { Range: 'bytes=8-' })).body, '89');
         const none = await get(gateway, '/', { Range: 'bytes=10-' });
         assert.deepEqual([none.status, none.headers['content-range']], [416, 'bytes */10']);
+        assert.deepEqual([none.headers.etag, none.headers['cache-control'], none.headers.age], [undefined, undefined, undefined]);
         assert.equal((await get(gateway, '/', { Range: 'bytes=1-2', 'If-Range': '"v2"' })).status, 200);
         assert.equal(origin.requests.length, 1);
+    });
+
+    // RFC 9110 sections 13.1.5 and 8.8.2.2.
+    await t.test('If-Range with a date holds where the date is a second or more before the answer', async (t) => {
+        const changed = 'Tue, 24 Nov 2026 10:00:00 GMT';
+        const came = { '/same': changed, '/later': 'Tue, 24 Nov 2026 10:00:01 GMT' };
+        const origin = await cacheOrigin(t, async (asked) => ({
+            body: '0123456789', fields: [`Last-Modified: ${changed}`, `Date: ${came[asked.target] ?? new Date().toUTCString()}`, 'Cache-Control: max-age=864000000'],
+        }));
+        const gateway = await startGateway(t, config(origin, 'cache: {}'));
+        const statuses = {};
+        for (const path of Object.keys(came)) {
+            await get(gateway, path);
+            statuses[path] = (await get(gateway, path, { Range: 'bytes=2-4', 'If-Range': changed })).status;
+        }
+        assert.deepEqual(statuses, { '/same': 200, '/later': 206 });
+        assert.equal(origin.requests.length, 2);
+    });
+
+    // RFC 9110 section 6.6.1.
+    await t.test('Expires without Date counts from the arrival', async (t) => {
+        const origin = await cacheOrigin(t, async (asked, number) => ({
+            body: `${number}`, fields: [`Expires: ${new Date(Date.now() + 3_600_000).toUTCString()}`],
+        }));
+        const gateway = await startGateway(t, config(origin, 'cache: {}'));
+        await get(gateway);
+        assert.match((await get(gateway)).headers['cache-status'], /; hit; ttl=3[56]\d\d$/);
+    });
+
+    await t.test('only-if-cached never goes to the origin, also where the cache is not asked', async (t) => {
+        const origin = await cacheOrigin(t, async () => ({ body: 'new' }));
+        const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h}'));
+        for (const more of [{}, { Cookie: 'a=b' }, { Authorization: 'Basic eDp5' }]) {
+            assert.equal((await get(gateway, '/', { 'Cache-Control': 'only-if-cached', ...more })).status, 504, JSON.stringify(more));
+        }
+        assert.equal((await get(gateway, '/', { 'Cache-Control': 'only-if-cached, no-store' })).status, 504);
+        assert.equal(origin.requests.length, 0);
+    });
+
+    await t.test('the order and the case of names in Vary make no other choice', async (t) => {
+        const fields = ['Vary: Accept-Language, Accept', 'Vary: accept, accept-language, Accept'];
+        const origin = await cacheOrigin(t, async (asked, number) => ({
+            body: `${number}`, fields: [fields[(number - 1) % 2], 'Cache-Control: max-age=60'],
+        }));
+        const gateway = await startGateway(t, config(origin, 'cache: {}'));
+        const of = async (language) => (await get(gateway, '/', { 'Accept-Language': language })).body;
+        assert.deepEqual([await of('de'), await of('fr'), await of('de'), await of('fr')], ['1', '2', '1', '2']);
+    });
+
+    await t.test('what is too large for the cache is not said to be stored', async (t) => {
+        const origin = await cacheOrigin(t, async () => ({ body: 'x'.repeat(2 << 20) }));
+        const gateway = await startGateway(t, config(origin, 'cache: {ttl: 1h, max_bytes: 1MiB, max_answer: 4MiB}'));
+        assert.equal((await get(gateway)).headers['cache-status'], 'turnpike; fwd=uri-miss');
     });
 
     await t.test('an unsafe method throws out what is stored of its URI', async (t) => {
@@ -612,8 +666,11 @@ test('answers from memory', async (t) => {
         assert.equal((await get(gateway, '/b')).body, '3');
         assert.equal((await get(gateway, '/a/1')).body, '4');
         assert.match(await told('cache', 'purge', `http://127.0.0.1:${gateway.port}/`), /2 answers/);
+        await get(gateway, '/c', { Host: 'Shop.test' });
+        assert.match(await told('cache', 'purge', 'HTTP://SHOP.test/c'), /1 answers/);
         assert.equal((await ctl(gateway, 'cache', 'purge', 'nonsense')).code, 1);
-        assert.match(await told('explain', `GET ${gateway.url('/a')}`, '-H', 'Cookie: a=b'), /takes no part/);
+        assert.match(await told('explain', `GET ${gateway.url('/a')}`, '-H', 'Cookie: a=b'), /takes no part: it has a Cookie/);
+        assert.match(await told('explain', `GET ${gateway.url('/a')}`, '-H', 'Cache-Control: no-store'), /takes no part: it says Cache-Control: no-store/);
         assert.match(await told('explain', `GET ${gateway.url('/a')}`), /ttl_ms/);
     });
 

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <strings.h>
 
 static void add_space(void *owner, const struct cache_reading *reading)
 {
@@ -29,8 +30,19 @@ void cache_answer_question(struct question *question)
 
 static bool is_prefix(const char *prefix)
 {
-    return prefix[0] == '/' || strncmp(prefix, "http://", 7) == 0 ||
-           strncmp(prefix, "https://", 8) == 0;
+    return prefix[0] == '/' || strncasecmp(prefix, "http://", 7) == 0 ||
+           strncasecmp(prefix, "https://", 8) == 0;
+}
+
+/* Scheme and host are compared as they are stored. */
+static void lower_host(char *prefix)
+{
+    char *host = strstr(prefix, "://");
+    char *end = host != NULL ? host + 3 + strcspn(host + 3, "/") : prefix;
+
+    for (char *at = prefix; at < end; at++) {
+        *at = (char)(*at >= 'A' && *at <= 'Z' ? *at + ('a' - 'A') : *at);
+    }
 }
 
 void cache_purge_answer(struct question *question)
@@ -52,6 +64,7 @@ void cache_purge_answer(struct question *question)
     if (!change_begin(question)) {
         return;
     }
+    lower_host(prefix);
     snprintf(purged, sizeof(purged), "%" PRIu64 " answers", cache_store_purge(bytes_of(prefix)));
     if (!change_note(question, &change)) {
         return;
