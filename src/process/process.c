@@ -514,7 +514,6 @@ static bool open_registries(struct process *process)
 
 static bool start(struct process *process, const struct process_start *given)
 {
-    descriptors_raise_limit();
     /* Before the clients' sockets: a second process that is started by mistake ends here, and does
      * not take connections away from the first one on its way. */
     process->admin = admin_open(&process->settings->admin, process->handover);
@@ -605,21 +604,40 @@ static void give_up(struct process *process)
     }
 }
 
+/* What workers stand on. Takes the snapshot over; the plan says itself what is wrong with it. */
+static bool make_parts(struct process *process, struct snapshot *snapshot)
+{
+    const struct settings *settings = snapshot_settings(snapshot);
+
+    if (!descriptors_suffice(descriptors_raise_limit(), settings->workers,
+                             settings->listener_count)) {
+        snapshot_unref(&snapshot);
+        return false;
+    }
+    process->loop = loop_new();
+    process->splits = split_registry_new(settings->workers);
+    if (process->loop == NULL || process->splits == NULL) {
+        log_error("cannot start: no memory or file descriptors are left for the main loop and the "
+                  "splits");
+        snapshot_unref(&snapshot);
+        return false;
+    }
+    process->plan = plan_new(snapshot, process->splits);
+    return process->plan != NULL;
+}
+
 int process_run(const struct process_start *given)
 {
-    struct process process = {.splits =
-                                  split_registry_new(snapshot_settings(given->snapshot)->workers)};
+    struct process process = {.loop = NULL};
     int status = 1;
 
     memory_return_large();
     log_open();
     signals_block();
-    process.loop = loop_new();
-    process.plan = process.splits != NULL ? plan_new(given->snapshot, process.splits) : NULL;
-    if (process.plan == NULL || process.loop == NULL) {
-        plan_unref(&process.plan);
+    if (!make_parts(&process, given->snapshot)) {
         split_registry_free(&process.splits);
         loop_free(&process.loop);
+        log_stop();
         return 1;
     }
     process.settings = plan_settings(process.plan);

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import test from 'node:test';
 import { through } from './lib/configs.mjs';
-import { startGateway } from './lib/gateway.mjs';
+import { runGateway, startGateway } from './lib/gateway.mjs';
 import { httpOrigin } from './lib/origin.mjs';
 import { connectLoose, head } from './lib/raw-client.mjs';
 import { patient, pause, until } from './lib/wait.mjs';
@@ -85,3 +85,11 @@ for (const [most, workers] of [[64, 1], [64, 2], [256, 2]]) {
         }, patient(60_000));
     });
 }
+
+test('too few descriptors to start are told with the remedy', async (t) => {
+    for (const most of [10, 16, 24]) {
+        const { code, stderr } = await runGateway(t, `workers: 2\nlisteners: [{address: "127.0.0.1:0"}]\n${through({ address: '127.0.0.1:1' })}`, { wrap: ['prlimit', `--nofile=${most}:${most}`] });
+        assert.equal(code, 1, `${most}`);
+        assert.match(stderr, new RegExp(`may open ${most} file descriptors and needs at least \\d+ with workers: 2; raise the limit`));
+    }
+});

@@ -185,7 +185,12 @@ static void try_again_later(struct reload *reload)
 }
 
 /* With what there is of the next loaded config. */
-static void fail(struct reload *reload, const char *why)
+#define CORRECT_FILE "what ran before runs on; correct the file and reload again"
+#define FREE_MEMORY \
+    "what ran before runs on; give the process more memory (MemoryMax=, the machine's) and " \
+    "reload again"
+
+static void fail(struct reload *reload, const char *why, const char *remedy)
 {
     struct fingerprint print = reload->next.print;
 
@@ -194,8 +199,8 @@ static void fail(struct reload *reload, const char *why)
         try_again_later(reload);
     }
     drop_next(reload);
-    conclude(reload, false, why, "what ran before runs on; correct the file and reload again",
-             reload->running.print.text, print.text[0] != '\0' ? print.text : NULL);
+    conclude(reload, false, why, remedy, reload->running.print.text,
+             print.text[0] != '\0' ? print.text : NULL);
 }
 
 /* --- what is told of it ------------------------------------------------------------------ */
@@ -279,7 +284,7 @@ static void on_taken_up(void *owner, bool good, uint32_t longest_us)
 
     reload->two_phase = NULL;
     if (!good) {
-        fail(reload, "a worker has no memory for it");
+        fail(reload, "a worker has no memory for the new configuration", FREE_MEMORY);
         return;
     }
     sockets_settle(reload->sockets, reload->parts.sockets);
@@ -313,14 +318,14 @@ static void two_phase_next(struct reload *reload)
     reload->changes =
         settings_changes_new(running_settings(reload), plan_settings(reload->next.plan));
     if (reload->changes == NULL) {
-        fail(reload, "out of memory");
+        fail(reload, "no memory to compare the new configuration with the old one", FREE_MEMORY);
         return;
     }
     settings_changes_report(reload->changes, reload->reported, sizeof(reload->reported));
     reload->sockets = sockets_carry(*reload->parts.sockets, plan_settings(reload->next.plan),
                                     reload->changes, why);
     if (reload->sockets == NULL) {
-        fail(reload, why);
+        fail(reload, why, CORRECT_FILE);
         return;
     }
     plan = (struct two_phase_plan){
@@ -334,7 +339,7 @@ static void two_phase_next(struct reload *reload)
     };
     reload->two_phase = two_phase_begin(&plan, on_taken_up, reload);
     if (reload->two_phase == NULL) {
-        fail(reload, "out of memory");
+        fail(reload, "no memory to hand the new configuration to the workers", FREE_MEMORY);
     }
 }
 
@@ -343,13 +348,16 @@ static void two_phase_next(struct reload *reload)
 static void load_file(struct reload *reload)
 {
     struct page problems = {0};
+    bool no_memory;
 
     if (loaded_config_read(&reload->next, reload->parts.path, reload->parts.worker_count,
                            reload->parts.splits, &problems)) {
         two_phase_next(reload);
     } else {
         page_add_char(&problems, '\0');
-        fail(reload, problems.failed || problems.length == 1 ? "out of memory" : problems.at);
+        no_memory = problems.failed || problems.length == 1;
+        fail(reload, no_memory ? "no memory to read the configuration" : problems.at,
+             no_memory ? FREE_MEMORY : CORRECT_FILE);
     }
     page_release(&problems);
 }

@@ -5,8 +5,12 @@
 #include "base/log/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/resource.h>
+
+#define OF_PROCESS 18 /* standard streams, the main loop, logs, files of the state directory */
+#define OF_WORKER 6   /* its loop, what wakes it, a client and its origin */
 
 uint64_t descriptors_raise_limit(void)
 {
@@ -27,4 +31,19 @@ uint64_t descriptors_raise_limit(void)
         return limit.rlim_cur;
     }
     return raised.rlim_cur;
+}
+
+bool descriptors_suffice(uint64_t limit, uint32_t workers, uint32_t listeners)
+{
+    uint64_t least = OF_PROCESS + (uint64_t)workers * (OF_WORKER + listeners);
+
+    if (limit == 0 || limit >= least) {
+        return true;
+    }
+    log_error("cannot start: the process may open %" PRIu64
+              " file descriptors and needs at least %" PRIu64 " with workers: %" PRIu32
+              "; raise the limit (LimitNOFILE= of the service, or ulimit -n); each "
+              "connection takes one more, or two with its origin's",
+              limit, least, workers);
+    return false;
 }

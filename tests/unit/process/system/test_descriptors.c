@@ -22,10 +22,20 @@ static void the_soft_limit_becomes_the_hard_one(void **state)
     assert_int_equal(limit.rlim_cur, limit.rlim_max);
 }
 
+static void each_worker_and_listener_needs_some(void **state)
+{
+    (void)state;
+    assert_true(descriptors_suffice(0, 64, 1)); /* it cannot be known */
+    assert_true(descriptors_suffice(32, 2, 1));
+    assert_false(descriptors_suffice(32, 3, 1));
+    assert_false(descriptors_suffice(32, 2, 2));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_soft_limit_becomes_the_hard_one),
+        cmocka_unit_test(each_worker_and_listener_needs_some),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
