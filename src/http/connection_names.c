@@ -5,14 +5,14 @@
 
 #include "base/check.h"
 
-#define SLOT_SHIFT 55
+#define SLOT_SHIFT 54
 #define SLOTS (1u << (64 - SLOT_SHIFT)) /* names take less than half of them */
 #define EACH_BYTE(byte) ((uint64_t)(byte)*0x0101010101010101u)
 
 struct table {
     const struct siphash_key *key;
-    uint8_t slots[SLOTS];           /* 1 + the index of a name; 0: free */
-    uint8_t first[HTTP_FIELDS_MAX]; /* of the same name */
+    uint16_t slots[SLOTS];           /* 1 + the index of a name; 0: free */
+    uint16_t first[HTTP_FIELDS_MAX]; /* of the same name */
 };
 
 /* Options that name no field; "TE" does, but TE never goes on. */
@@ -69,8 +69,8 @@ static uint32_t slot_of(const struct siphash_key *key, struct bytes name)
 }
 
 /* The slot that has the name, or the free one where it would go. */
-static uint8_t *find(struct table *table, const struct http_connection_names *names,
-                     struct bytes name)
+static uint16_t *find(struct table *table, const struct http_connection_names *names,
+                      struct bytes name)
 {
     uint32_t at = slot_of(table->key, name);
 
@@ -84,12 +84,12 @@ static void fill(struct table *table, struct http_connection_names *names)
 {
     for (uint32_t i = 0; i < names->count; i++) {
         names->named[i] = false;
-        table->first[i] = (uint8_t)i;
+        table->first[i] = (uint16_t)i;
         if (names->names[i].length > 0) {
-            uint8_t *slot = find(table, names, names->names[i]);
+            uint16_t *slot = find(table, names, names->names[i]);
 
             if (*slot == 0) {
-                *slot = (uint8_t)(i + 1);
+                *slot = (uint16_t)(i + 1);
             }
             table->first[i] = *slot - 1;
         }
@@ -101,7 +101,7 @@ static void look_up(struct table *table, struct http_connection_names *names, st
     struct bytes option;
 
     while (http_list_next(&list, &option)) {
-        uint8_t slot = *find(table, names, option);
+        uint16_t slot = *find(table, names, option);
 
         if (slot != 0) {
             names->named[slot - 1] = true;

@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "http/header_names.h"
 
-#define HTTP_HEADERS_MAX 128
+#define HTTP_HEADERS_MAX 256
 
 /* What is taken from an origin although it breaks the rules; bits. Never from clients. */
 enum http_leniency {

@@ -317,7 +317,7 @@ static const struct option options[] = {
      .help = "Size of a request target. More gets 414."},
     {.path = "limits.headers", .places = PLACE_GLOBAL, .type = OPTION_COUNT, .initial = "100",
      .least = "8", .greatest = "128", FIELD(limits_settings, headers),
-     .help = "Header lines of one message. More get 431."},
+     .help = "Header lines of a request. More get 431. Answers of origins may have 256."},
     {.path = "limits.response_head_bytes", .places = PLACE_GLOBAL, .type = OPTION_SIZE,
      .initial = "32KiB", .least = "1KiB", .greatest = "32KiB",
      FIELD(limits_settings, response_head_bytes),

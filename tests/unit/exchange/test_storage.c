@@ -134,14 +134,15 @@ static void none_sees_the_fields_of_another(void **state)
     }
 }
 
-/* A table of 128 fields is the most. */
+#define FIELDS_MOST 128 /* limits.headers goes no higher */
+
 static void many_fields_take_one_buffer_more(void **state)
 {
     struct fixture *fixture = *state;
     static char text[4000];
     int at = sprintf(text, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n");
 
-    for (int i = 0; i < HTTP_HEADERS_MAX - 2; i++) {
+    for (int i = 0; i < FIELDS_MOST - 2; i++) {
         at += sprintf(text + at, "X-%d: v\r\n", i);
     }
     sprintf(text + at, "\r\n");
