@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Room doubles, so that adding costs the same however long the page is. */
+/* A text that grows while it is written (page.h). Its room doubles, so that adding a byte costs the same
+ * however long the text is. */
 #include "base/page.h"
 
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Two rosters of names a kind, matched by identity; telling what came of it. */
+/* Compares two configurations for a reload: the names of each kind (listeners, services, routes, ...) are
+ * matched by what they are, and what was added, removed or changed is told. */
 #include "config/settings_changes.h"
 
 #include "base/address.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sets of four; the one that was not seen for longest makes room. */
+/* Which requests clients have sent before (repeats.h): a table of sets of four names; in a full set the one
+ * that was not seen for longest makes room. */
 #include "exchange/repeats.h"
 
 #include <stdlib.h>

@@ -125,7 +125,7 @@ static int lock(const struct address *address)
 }
 
 /* One whose line is full is no reason to wait: EAGAIN, it stands. */
-static bool nobody_listens(const struct address *address)
+static bool has_no_listener(const struct address *address)
 {
     int fd = descriptor_socket(AF_UNIX, SOCK_STREAM);
     bool refused =
@@ -157,7 +157,7 @@ int socket_file_claim(const struct address *address)
         return -1;
     }
     socket_file_note(address, &there);
-    if (there.number != 0 && nobody_listens(address)) {
+    if (there.number != 0 && has_no_listener(address)) {
         unlink(address->local.sun_path);
     }
     return claim;
@@ -184,7 +184,7 @@ void socket_file_remove(const struct address *address, const struct socket_file 
     int claim = lock(address);
 
     socket_file_note(address, &there);
-    if (there.number != 0 && (is_same(&there, file) || nobody_listens(address))) {
+    if (there.number != 0 && (is_same(&there, file) || has_no_listener(address))) {
         unlink(address->local.sun_path);
     }
     if (claim >= 0) {

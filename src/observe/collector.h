@@ -21,7 +21,7 @@ struct collector_tls_ops {
     ssize_t (*send)(void *connection, struct bytes bytes, short *events);
     const char *(*problem)(const void *connection); /* why it failed */
     void (*end)(void *connection);
-    void (*forget)(void *dialer); /* nobody begins with it any more */
+    void (*forget)(void *dialer); /* no caller begins with it any more */
 };
 
 struct collector_tls {

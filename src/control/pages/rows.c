@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Twice as many each time. */
+/* The rows of a page of the control endpoint, gathered before they are sorted and written (rows.h). Their
+ * room doubles, so that adding a row costs the same however many there are. */
 #include "control/pages/rows.h"
 
 #include <stdlib.h>

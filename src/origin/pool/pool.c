@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which connection a request gets: the one used last, a new one, or a place in line.
- * Whoever is first in line gets whichever connection is free first, so a request that waits
+ * The first request in line gets the connection that is free first, so a request that waits
  * for its dial is served earlier when another connection comes back.
  *
  * Lines are by service and class (lines.h), and of three parts where there are limits. LINE_WHOLE:
@@ -358,7 +358,7 @@ static void serve_line(struct origin *origin)
     }
 }
 
-/* Whoever is served may give its connection back at once. Serving goes on in a circle then and
+/* A request that is served may give its connection back at once. Serving goes on in a circle then and
  * not ever deeper: a line is longer than a stack. */
 void pool_serve_line(struct origin *origin)
 {

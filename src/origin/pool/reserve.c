@@ -2,9 +2,9 @@
 /* A share of an origin's connections is not for slow clients. Where the origin is at its limit
  * (pool.max_connections) and exchanges wait in line, no more of them may have slow clients than what
  * pool.reserve leaves; of those beyond it, the ones that moved the least in their time give theirs
- * up. As long as nobody waits, nobody is disturbed.
+ * up. As long as no request waits, no slow one is disturbed.
  *
- * The limit is that of all workers, and so is the count of slow ones: while somebody waits each
+ * The limit is that of all workers, and so is the count of slow ones: while a request waits each
  * worker that has connections there looks for those of its own, counts them in the origin's entry,
  * and lets the slowest go where there are too many. What is counted is marked, so that it is taken
  * back with the connection's request; who lets one go takes it back first, so that two workers do
@@ -55,7 +55,7 @@ static uint64_t slowness_of(const struct origin_connection *connection, uint64_t
     uint64_t moved = connection->passed + connection->out.written - connection->written_before;
     uint64_t rate;
 
-    /* Once the request is whole it is the origin's turn, and maybe nobody is there any more. */
+    /* Once the request is whole it is the origin's turn, and its client may have left. */
     if (connection->client_from_us == 0 || held_us < SLOW_AFTER_US || client_us < held_us / 2) {
         return UINT64_MAX;
     }
@@ -133,7 +133,7 @@ static bool let_go(struct origin_connection *slowest)
     return true;
 }
 
-/* --- while somebody waits ------------------------------------------------------------------ */
+/* --- while a request waits ----------------------------------------------------------------- */
 
 /* Here or elsewhere. */
 static uint32_t waiting_for(const struct origin *origin)
@@ -151,7 +151,7 @@ static void check(void *owner)
     struct origin *origin = owner;
     uint32_t waiting = waiting_for(origin);
 
-    /* Whoever gives way makes room for the first in line at once. */
+    /* A request that gives way makes room for the first in line at once. */
     for (uint32_t i = 0; i < waiting && waiting_for(origin) > 0; i++) {
         struct origin_connection *slowest = count_slow(origin);
 

@@ -133,7 +133,7 @@ void origin_health_pass(struct origin_request *request);
 
 #define ORIGIN_SILENT_REQUESTS 10 /* given to an origin without any answer */
 
-/* So many have been: where nobody picks, nobody would look whether it has fallen silent. */
+/* So many have been: where no request picks an origin, no worker looks whether it has fallen silent. */
 void origin_guard_against_silence(struct origin *origin, struct service *service);
 
 /* --- origin_health.c --- */
