@@ -252,7 +252,7 @@ static void attempt_connected(void *owner)
     if (!exchange->request_body.whole) {
         exchange->request_body.kept = false;
         if (exchange->request.expects_continue) {
-            timer_set(exchange->context->patience, &attempt->request.timer, PATIENCE_MS);
+            timer_set(exchange->context->continue_timers, &attempt->request.timer, PATIENCE_MS);
         }
     }
     attempt_go_on(attempt);
@@ -392,7 +392,7 @@ static void relay_interim(void *owner, const struct http_response *response)
     struct forward_page page;
     struct answer_head head;
 
-    timer_clear(exchange->context->patience, &attempt->request.timer);
+    timer_clear(exchange->context->continue_timers, &attempt->request.timer);
     if (response->status == 100 && !exchange->request.expects_continue &&
         http_has(&exchange->request.headers, HTTP_HEADER_EXPECT)) {
         return; /* it was said already, and maybe by us */
@@ -501,7 +501,7 @@ static void relay_head(void *owner, const struct http_response *response)
     struct forward_page page;
     struct answer_head head;
 
-    timer_clear(exchange->context->patience, &attempt->request.timer);
+    timer_clear(exchange->context->continue_timers, &attempt->request.timer);
     attempt_answered(attempt, response->status);
     if (exchange->outcome.extras != NULL) {
         log_fields_answer(exchange, &response->headers);
@@ -613,7 +613,7 @@ void attempt_end(struct attempt *attempt, const char *error)
         attempt_set_over(attempt);
         origin_request_cancel(&attempt->request);
     }
-    timer_clear(attempt->exchange->context->patience, &attempt->request.timer);
+    timer_clear(attempt->exchange->context->continue_timers, &attempt->request.timer);
     if (attempt->origin != NULL && attempt->record.delivery == NULL) {
         end_record(attempt, error);
     }

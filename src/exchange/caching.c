@@ -267,7 +267,7 @@ static void hold(struct exchange *exchange, struct caching *caching)
         caching->waits_from_us = caching_now(exchange);
     }
     queue_hold(exchange, QUEUE_SHARED);
-    timer_set(exchange->context->patiences, &caching->patience,
+    timer_set(exchange->context->shared_wait_timers, &caching->patience,
               caching_settings_of(exchange)->coalesce_timeout);
 }
 
@@ -275,7 +275,7 @@ void caching_leaves_queue(struct exchange *exchange)
 {
     struct caching *caching = exchange->caching;
 
-    timer_clear(exchange->context->patiences, &caching->patience);
+    timer_clear(exchange->context->shared_wait_timers, &caching->patience);
     if (caching->waiter != NULL) {
         cache_waiter_leave(&caching->waiter);
     }
@@ -310,7 +310,7 @@ void caching_wait_is_over(struct timer *timer)
         reply_error(exchange, 504, "http_response_timeout",
                     "the request that this one waited for (coalesce) got no answer");
     } else {
-        timer_set(exchange->context->patiences, &caching->patience,
+        timer_set(exchange->context->shared_wait_timers, &caching->patience,
                   caching_settings_of(exchange)->coalesce_timeout);
     }
 }

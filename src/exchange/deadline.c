@@ -100,7 +100,7 @@ bool deadline_begin(struct exchange *exchange)
     }
     if (total != 0) {
         exchange->deadline_us = exchange->start_us + total * UINT64_C(1000);
-        timer_set(exchange->context->deadlines, &exchange->deadline, left_ms(exchange));
+        timer_set(exchange->context->deadline_timers, &exchange->deadline, left_ms(exchange));
     }
     return true;
 }

@@ -45,7 +45,7 @@ static void leave_queue(struct exchange *exchange)
         caching_leaves_queue(exchange);
     }
     exchange->holds = 0;
-    timer_clear(exchange->context->gathering, &exchange->gather);
+    timer_clear(exchange->context->gather_timers, &exchange->gather);
 }
 
 /* Few are held back or traced. */
@@ -161,7 +161,7 @@ void exchange_discard(struct exchange *exchange)
 }
 
 /* Counts from here on: the exchange has a generation and will be finished. */
-static void open_registries(struct exchange *exchange, size_t bytes_read, uint32_t head_us)
+static void begin_outcome(struct exchange *exchange, size_t bytes_read, uint32_t head_us)
 {
     struct exchange_context *context = exchange->context;
     struct outcome_course *outcome = &exchange->outcome;
@@ -315,7 +315,7 @@ void queue_release(struct exchange *exchange, enum queue_hold hold)
     }
     exchange->holds &= (uint8_t)~hold;
     if (hold == QUEUE_BODY) {
-        timer_clear(exchange->context->gathering, &exchange->gather);
+        timer_clear(exchange->context->gather_timers, &exchange->gather);
     }
     if (hold == QUEUE_SHARED) {
         caching_leaves_queue(exchange);
@@ -354,7 +354,7 @@ static bool may_have_deadline(const struct exchange *exchange)
 
 void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_us)
 {
-    open_registries(exchange, head_bytes, head_us);
+    begin_outcome(exchange, head_bytes, head_us);
     admit_identify_client(exchange);
     note_request(exchange);
     if (exchange->context->is_tracing) {
@@ -376,7 +376,7 @@ void exchange_begin(struct exchange *exchange, size_t head_bytes, uint32_t head_
 
 void exchange_begin_apart(struct exchange *exchange, const struct exchange *like)
 {
-    open_registries(exchange, 0, 0);
+    begin_outcome(exchange, 0, 0);
     exchange->client.ip = like->client.ip;
     exchange->client.trusted = like->client.trusted;
     note_request(exchange);
@@ -387,7 +387,7 @@ void exchange_begin_apart(struct exchange *exchange, const struct exchange *like
 void exchange_refuse(struct exchange *exchange, enum http_version version, uint16_t status,
                      const char *what, size_t bytes_read, uint32_t head_us)
 {
-    open_registries(exchange, bytes_read, head_us);
+    begin_outcome(exchange, bytes_read, head_us);
     /* What was parsed of it stands in a buffer that is read on into. */
     http_request_forget(&exchange->request);
     exchange->request.method = HTTP_METHOD_OTHER;
@@ -590,10 +590,10 @@ static void exchange_finish_accounting(struct exchange *exchange, enum outcome_e
     exchange_set_state(exchange, EXCHANGE_OVER);
     if (exchange->attempt != NULL) {
         attempt_end(exchange->attempt, NULL);
-        timer_clear(context->backoffs, &exchange->backoff);
+        timer_clear(context->backoff_timers, &exchange->backoff);
     }
     if (exchange->deadline_us != 0) {
-        timer_clear(context->deadlines, &exchange->deadline);
+        timer_clear(context->deadline_timers, &exchange->deadline);
     }
     exchange->outcome.end = end;
     exchange_tell(exchange, &outcome);

@@ -433,15 +433,15 @@ struct exchange_context *exchange_context_new(const struct exchange_lent *lent,
     context->exchanges = slab_pool_new(sizeof(struct exchange));
     context->bare_exchanges = slab_pool_new(offsetof(struct exchange, rows));
     context->attempts = slab_pool_new(sizeof(struct attempt));
-    context->gathering = timer_group_new(worker_context->loop, gather_is_over);
-    context->patience = timer_group_new(worker_context->loop, on_patience_over);
-    context->backoffs = timer_group_new(worker_context->loop, attempts_backoff_over);
-    context->deadlines = timer_group_new(worker_context->loop, deadline_is_over);
-    context->patiences = timer_group_new(worker_context->loop, caching_wait_is_over);
-    if (context->patiences == NULL || context->exchanges == NULL ||
+    context->gather_timers = timer_group_new(worker_context->loop, gather_is_over);
+    context->continue_timers = timer_group_new(worker_context->loop, on_patience_over);
+    context->backoff_timers = timer_group_new(worker_context->loop, attempts_backoff_over);
+    context->deadline_timers = timer_group_new(worker_context->loop, deadline_is_over);
+    context->shared_wait_timers = timer_group_new(worker_context->loop, caching_wait_is_over);
+    if (context->shared_wait_timers == NULL || context->exchanges == NULL ||
         context->bare_exchanges == NULL || context->attempts == NULL ||
-        context->gathering == NULL || context->patience == NULL || context->backoffs == NULL ||
-        context->deadlines == NULL) {
+        context->gather_timers == NULL || context->continue_timers == NULL ||
+        context->backoff_timers == NULL || context->deadline_timers == NULL) {
         exchange_context_free(&context);
         return NULL;
     }

@@ -53,12 +53,12 @@ struct exchange_context {
     struct alarm dismantle;
     size_t count;
     struct http_header rows[HTTP_HEADERS_MAX]; /* fields of a request that is just being read */
-    struct timer_group *gathering;             /* read their request bodies for a moment */
-    struct timer_group *patience;              /* waits for an origin's 100 (Continue) */
-    struct timer_group *backoffs;              /* wait before another origin is tried */
-    struct timer_group *deadlines;
-    struct timer_group *patiences; /* wait for what another exchange fetches (caching.c) */
-    struct link orphans;           /* exchanges whose clients have left */
+    struct timer_group *gather_timers;         /* read their request bodies for a moment */
+    struct timer_group *continue_timers;       /* waits for an origin's 100 (Continue) */
+    struct timer_group *backoff_timers;        /* wait before another origin is tried */
+    struct timer_group *deadline_timers;       /* of timeouts.total and grpc-timeout */
+    struct timer_group *shared_wait_timers; /* wait for what another exchange fetches (caching.c) */
+    struct link orphans;                    /* exchanges whose clients have left */
     uint32_t orphan_count;
     bool draining;
     const struct exchange_answerer *answerer; /* of ROUTE_ASK */

@@ -170,7 +170,7 @@ bool orphan_begin(struct exchange *exchange, enum outcome_end end)
     if (cache_store_is_used()) {
         exchange->orphan->uri = caching_keep_uri(exchange);
     }
-    timer_clear(context->patience, &exchange->attempt->request.timer);
+    timer_clear(context->continue_timers, &exchange->attempt->request.timer);
     http_request_forget(&exchange->request);
     buffer_queue_clear(context->worker_context->buffers, &exchange->request_body.body);
     buffer_return(context->worker_context->buffers, &exchange->request_body.trailers);

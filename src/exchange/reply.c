@@ -473,7 +473,7 @@ static void give_error(struct exchange *exchange, uint16_t status, const char *e
 
     if (exchange->attempt != NULL) {
         attempt_end(exchange->attempt, error);
-        timer_clear(exchange->context->backoffs, &exchange->backoff);
+        timer_clear(exchange->context->backoff_timers, &exchange->backoff);
     }
     if (own != NULL) {
         add_refusal_field(&refusal, BYTES("Vary"), BYTES("Accept"));

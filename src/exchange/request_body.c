@@ -61,7 +61,7 @@ void gather_begin(struct exchange *exchange)
     /* What the control interface is asked must be whole. */
     if (exchange->request.framing == HTTP_CHUNKED && most_ms != 0 &&
         exchange->routing.route->action != ROUTE_ASK) {
-        timer_set(exchange->context->gathering, &exchange->gather, most_ms);
+        timer_set(exchange->context->gather_timers, &exchange->gather, most_ms);
     }
 }
 

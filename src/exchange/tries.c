@@ -120,7 +120,7 @@ static void try_again(struct exchange *exchange, const struct retry_facts *facts
     if (wait_ms == 0) {
         attempts_try(exchange);
     } else {
-        timer_set(exchange->context->backoffs, &exchange->backoff, wait_ms);
+        timer_set(exchange->context->backoff_timers, &exchange->backoff, wait_ms);
     }
 }
 

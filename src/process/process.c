@@ -505,7 +505,7 @@ static bool start_state(struct process *process)
     return true;
 }
 
-static bool open_registries(struct process *process)
+static bool open_state(struct process *process)
 {
     process->state_directory = state_directory_open(process->settings->state_directory);
     process->audit = audit_open(process->state_directory);
@@ -525,7 +525,7 @@ static bool start(struct process *process, const struct process_start *given)
     /* All before the log's thread starts. */
     return process->sockets != NULL &&
            privilege_drop(process->settings->user, process->settings->core_dumps) &&
-           start_process_log() && open_registries(process) && start_log(process) &&
+           start_process_log() && open_state(process) && start_log(process) &&
            start_spans(process) && start_workers(process) && start_reloads(process, given) &&
            start_admin(process, given);
 }
