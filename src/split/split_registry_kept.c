@@ -96,7 +96,8 @@ static bool next_ramp(char **text, const char *what, char **route, struct ramp *
             return true;
         }
         if (line[0] != '\0') {
-            log_warning("%s is not understood and left out", what);
+            log_warning("%s is damaged, or of another version of Turnpike, and is left out: %s",
+                        what, line);
         }
     }
     return false;
@@ -211,8 +212,9 @@ static bool restore_weights(struct split_registry *registry, char *line)
         return false;
     }
     if (route[0] == '\0' || !read_arms(line, kept)) {
-        log_warning("a line of weights that were set before this start is not understood and left "
-                    "out");
+        log_warning("state_directory: a line of weights that were set at run time is damaged, or "
+                    "of another version "
+                    "of Turnpike, and is left out; the weights of the file hold");
         split_kept_free(&kept);
         return true;
     }

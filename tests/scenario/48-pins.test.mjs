@@ -176,7 +176,7 @@ test('over a crash, but for the last second', async (t) => {
 
     fs.rmSync(secret); // without it the table means nothing, and is not taken for another
     const third = await startGateway(t, config([0, 100]));
-    await third.said(/file of idempotency keys is of another version/);
+    await third.said(/arms of idempotency keys are of another version/);
     assert.equal(await pay(third, 'k'), 'new');
     await until('a new secret', () => fs.existsSync(secret));
     assert.notEqual(fs.readFileSync(secret, 'utf8'), text);
@@ -189,7 +189,7 @@ test('a file that is gone or of another size is made anew', async (t) => {
     fs.writeFileSync(pins, 'another');
     const config = (weights) => `state_directory: ${state}\n${splitting(origins, weights)}`;
     const first = await startGateway(t, config([100, 0]));
-    await first.said(/file of idempotency keys is of another version/);
+    await first.said(/arms of idempotency keys are of another version/);
     assert.equal(await pay(first, 'k'), 'old');
     await until('the pin to be kept', () => pinsIn(pins) === 1);
     fs.rmSync(pins);

@@ -269,12 +269,13 @@ void audit_write(struct audit *audit, const struct audit_entry *entry)
     put_together(&page, entry);
     open_in_place(audit);
     if (page.failed) {
-        log_error("audit: no memory to write down: %s %s", entry->action,
+        log_error("no memory for the audit log's line: %s %s", entry->action,
                   entry->ok ? "ok" : "failed");
     } else if (audit->file < 0) {
         report_instead(&page);
     } else if (!write_line(audit->file, page_bytes(&page))) {
-        log_error("cannot write to the audit log: %s", strerror(errno));
+        log_error("cannot write to the audit log %s: %s; its line follows here", audit->path,
+                  strerror(errno));
         report_instead(&page);
     }
     page_release(&page);

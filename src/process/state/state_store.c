@@ -225,7 +225,9 @@ static void restore_pins(struct state_store *state_store)
     }
     if (pins != NULL && length > 0 &&
         (!good || !pin_table_load(pins_of(state_store), (struct bytes){pins, length}))) {
-        log_warning("the file of idempotency keys is of another version and left out");
+        log_warning("%s/pins: the arms of idempotency keys are of another version of Turnpike, or "
+                    "damaged, and are left out; a request that is sent again may get the other arm",
+                    state_store->parts.state_directory);
         state_store->drops_pins = true;
     }
     state_store->is_fresh = state_store->is_fresh && pins != NULL && length == 0;
@@ -608,7 +610,10 @@ static void inform_successor(struct state_store *state_store)
     split_registry_save_ramps(state_store->parts.splits, &text);
     if (text.failed ||
         write(state_store->successor[1], text.at, text.length) != (ssize_t)text.length) {
-        log_warning("what ramps did while the upgrade lasted is not carried, or not all of it");
+        log_warning(
+            "upgrade: the new process was not told all of what ramps did meanwhile (%s); compare "
+            "turnpikectl ramp with the file",
+            text.failed ? "no memory was left" : strerror(errno));
     }
     page_release(&text);
 }
@@ -749,7 +754,10 @@ void state_store_hand_over(struct state_store *state_store, struct page *lines)
     if (descriptor_pipe(state_store->successor)) {
         handover_add_one(lines, RAMPS_KIND, HANDOVER_PIPE, state_store->successor[0]);
     } else {
-        log_warning("out of descriptors: what a ramp does while the upgrade lasts is not carried");
+        log_warning("upgrade: the new process will not be told what ramps do meanwhile: %s; raise "
+                    "the limit "
+                    "of file descriptors (LimitNOFILE=) before the next upgrade",
+                    strerror(errno));
         state_store->successor[0] = state_store->successor[1] = -1;
     }
 }
