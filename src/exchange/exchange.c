@@ -202,20 +202,13 @@ static void give_id(struct exchange *exchange, const struct http_header *inbound
     exchange->outcome.request_id_is_ours = true;
 }
 
-/* gRPC, gRPC-Web and the streams of Connect. */
-static bool names_rpc(struct bytes type)
-{
-    return bytes_start_with(type, BYTES("application/grpc")) ||
-           bytes_start_with(type, BYTES("application/connect+"));
-}
-
 /* Content-Type says so; gRPC is defined over HTTP/2 only. Not inlined: most requests are none. */
 static __attribute__((noinline)) void note_rpc(struct exchange *exchange)
 {
     const struct http_header *row = http_find(&exchange->request.headers, HTTP_HEADER_CONTENT_TYPE);
     struct bytes type = row != NULL ? http_header_value(row) : BYTES("");
 
-    exchange->is_rpc = !exchange->request_body.whole && names_rpc(type);
+    exchange->is_rpc = !exchange->request_body.whole && grpc_is_rpc_content_type(type);
     if (exchange->request.version == HTTP_2) {
         exchange->outcome.is_grpc = grpc_is_content_type(type);
         exchange->outcome.grpc_status = GRPC_NO_STATUS;

@@ -44,6 +44,12 @@ bool grpc_is_content_type(struct bytes value)
            (value.length == type.length || strchr("+; \t", value.at[type.length]) != NULL);
 }
 
+bool grpc_is_rpc_content_type(struct bytes value)
+{
+    return bytes_start_with(value, BYTES("application/grpc")) ||
+           bytes_start_with(value, BYTES("application/connect+"));
+}
+
 void grpc_add_message(struct text *text, struct bytes message)
 {
     static const char digits[] = "0123456789ABCDEF";

@@ -46,6 +46,8 @@ enum grpc_status grpc_status_read(struct bytes value);
 bool grpc_status_named(struct bytes name, enum grpc_status *status);
 /* Whether a Content-Type is that of gRPC. Not of gRPC-Web, whose trailers stand in the body. */
 bool grpc_is_content_type(struct bytes value);
+/* Of an RPC, whose streams may be quiet for long: gRPC, gRPC-Web and the streams of Connect. */
+bool grpc_is_rpc_content_type(struct bytes value);
 /* The value of grpc-message: percent-encoded but for what is printable ASCII other than '%'. */
 void grpc_add_message(struct text *text, struct bytes message);
 

@@ -10,6 +10,7 @@
 #include "exchange/retry.h"
 #include "exchange/waiting/rooms.h"
 #include "http/connection_names.h"
+#include "http/grpc.h"
 #include "http/h1/h1_parser.h"
 #include "http/uri.h"
 #include "split/arm_choice.h"
@@ -197,6 +198,23 @@ static void add_time(struct json *json, const char *name, milliseconds time)
         snprintf(text, sizeof(text), "%ums", time);
     }
     json_text(json, name, text);
+}
+
+/* stream_idle holds in place of the other times of idleness. */
+static void add_rpc_timeouts(struct json *json, const struct timeouts_settings *timeouts)
+{
+    json_begin_row(json, "timeouts");
+    add_time(json, "connect", timeouts->connect);
+    add_time(json, "stream_idle", timeouts->stream_idle);
+    add_time(json, "total", timeouts->total);
+    json_end_object(json);
+}
+
+static bool is_rpc(const struct http_request *request)
+{
+    const struct http_header *row = http_find(&request->headers, HTTP_HEADER_CONTENT_TYPE);
+
+    return row != NULL && grpc_is_rpc_content_type(http_header_value(row));
 }
 
 static void add_timeouts(struct json *json, const struct timeouts_settings *timeouts)
@@ -538,7 +556,11 @@ static struct destination add_forward(const struct explain_world *world,
             json, "balance",
             config_choice_word(PLACE_SERVICE, "balance", route->arms[to.arm].service->balance));
     }
-    add_timeouts(json, &route->timeouts);
+    if (is_rpc(request)) {
+        add_rpc_timeouts(json, &route->timeouts);
+    } else {
+        add_timeouts(json, &route->timeouts);
+    }
     add_retry(json, route, request, to);
     return to;
 }

@@ -111,6 +111,9 @@ static void what_a_forward_would_do_is_reported(void **state)
                             "\"service\": \"new\", \"origin\": \"127.0.0.1:3\", \"weight\": 7"));
     assert_explained("GET http://pay.example.com/v1/", NULL,
                      EXPECT("\"service\": \"old\"", "\"maybe\": \"yes\""));
+    assert_explained(
+        "POST http://pay.example.com/v1/charge/7\nContent-Type: application/grpc+proto\n", NULL,
+        EXPECT("\"stream_idle\": \"600s\", \"total\""));
 }
 
 static void what_the_gateway_would_refuse_is_refused(void **state)
