@@ -112,7 +112,7 @@ test('budgets of a client', { concurrency: 6 }, async (t) => {
     });
 
     scenario('a body that keeps to the rate is not, in many windows', async (t) => {
-        const gateway = await startGateway(t, through(await takesBodies(t), { more: 'min_rates: {request_body: 1KiB, window: 1s}' }));
+        const gateway = await startGateway(t, through(await takesBodies(t), { more: 'min_rates: {request_body: 1KiB, window: 2s}' }));
         const client = await connect(t, gateway);
         const pieces = Array.from({ length: 200 }, () => 'x'.repeat(300));
         client.send(head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 60000'));
@@ -208,7 +208,7 @@ routes:
     });
 
     scenario('a reader that keeps to the rate is not cut', async (t) => {
-        const gateway = await startGateway(t, through(await gives(t, SIZE), { more: `min_rates: {response: 100KiB, window: 1s}` }));
+        const gateway = await startGateway(t, through(await gives(t, SIZE), { more: `min_rates: {response: 100KiB, window: 2s}` }));
         const client = await connect(t, gateway);
         client.send(GET);
         // Reads some 500 kB/s, for several windows.
