@@ -126,7 +126,8 @@ static void choose_part(const struct exchange *exchange, const struct stored *st
         text_add_literal(range, "bytes */");
         text_add_number(range, body->length);
         *body = (struct bytes){body->at, 0};
-        response->headers = (struct http_headers){.count = 0}; /* those are of the whole answer */
+        response->headers.count = 0; /* those are of the whole answer */
+        response->headers.present = 0;
         break;
     case CACHE_PART:
         response->status = 206;
