@@ -9,8 +9,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define OF_PROCESS 18 /* standard streams, the main loop, logs, files of the state directory */
-#define OF_WORKER 6   /* its loop, what wakes it, a client and its origin */
+#define OF_PROCESS \
+    28 /* standard streams, the main loop, logs, files of the state directory, control */
+#define OF_WORKER 6 /* its loop, what wakes it, a client and its origin */
 
 uint64_t descriptors_raise_limit(void)
 {

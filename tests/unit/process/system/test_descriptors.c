@@ -26,9 +26,9 @@ static void each_worker_and_listener_needs_some(void **state)
 {
     (void)state;
     assert_true(descriptors_suffice(0, 64, 1)); /* it cannot be known */
-    assert_true(descriptors_suffice(32, 2, 1));
-    assert_false(descriptors_suffice(32, 3, 1));
-    assert_false(descriptors_suffice(32, 2, 2));
+    assert_true(descriptors_suffice(42, 2, 1));
+    assert_false(descriptors_suffice(42, 3, 1));
+    assert_false(descriptors_suffice(42, 2, 2));
 }
 
 int main(void)
