@@ -18,6 +18,7 @@ import { Http2Peer, POST, RST_STREAM, data, headers } from '../peers/http2_peer.
 
 const GET = head('GET / HTTP/1.1', 'Host: a');
 const WINDOW = 200;
+const LONG_WINDOW = 1000; // where a client must not be slow by the machine's fault
 const RESPOND = 'routes: [{name: here, respond: {body: hello}}]\n';
 
 // One piece every 20 ms until the connection ends or there is none left.
@@ -112,7 +113,7 @@ test('budgets of a client', { concurrency: 6 }, async (t) => {
     });
 
     scenario('a body that keeps to the rate is not, in many windows', async (t) => {
-        const gateway = await startGateway(t, through(await takesBodies(t), { more: 'min_rates: {request_body: 1KiB, window: 2s}' }));
+        const gateway = await startGateway(t, through(await takesBodies(t), { more: 'min_rates: {request_body: 128B, window: 2s}' }));
         const client = await connect(t, gateway);
         const pieces = Array.from({ length: 200 }, () => 'x'.repeat(300));
         client.send(head('POST / HTTP/1.1', 'Host: a', 'Content-Length: 60000'));
@@ -208,7 +209,7 @@ routes:
     });
 
     scenario('a reader that keeps to the rate is not cut', async (t) => {
-        const gateway = await startGateway(t, through(await gives(t, SIZE), { more: `min_rates: {response: 100KiB, window: 2s}` }));
+        const gateway = await startGateway(t, through(await gives(t, SIZE), { more: `min_rates: {response: 8KiB, window: 2s}` }));
         const client = await connect(t, gateway);
         client.send(GET);
         // Reads some 500 kB/s, for several windows.
@@ -225,10 +226,10 @@ routes:
             await wire.request();
             wire.send(`HTTP/1.1 200 OK\r\nContent-Length: ${2 * half}\r\n\r\n`);
             wire.send(Buffer.alloc(half, 'x'));
-            await pause(5 * WINDOW);
+            await pause(3 * LONG_WINDOW);
             wire.send(Buffer.alloc(half, 'x'));
         });
-        const gateway = await startGateway(t, through(origin, { more: `min_rates: {response: 1MiB, window: ${WINDOW}ms}` }));
+        const gateway = await startGateway(t, through(origin, { more: `min_rates: {response: 64KiB, window: ${LONG_WINDOW}ms}` }));
         const client = await connect(t, gateway);
         client.send(GET);
         assert.equal((await client.answer()).body.length, 2 * half);
