@@ -1,53 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Before the origin: looks the request up, lets it wait or lead. The keys are of caching_key.c. */
 #include "exchange/caching.h"
-#include "http/connection_names.h"
+#include "exchange/caching_part.h"
 
 #define LOOKS_MOST 4 /* in a row, where others change what is found meanwhile */
 
 /* --- who takes part -------------------------------------------------------------------------- */
 
-/* A ticket of a waiting room is between the client and the gateway: nothing that it says is in an answer.
- * Browsers send it with all requests for the host, also to routes without a room. */
-static bool is_ticket(const struct exchange *exchange, struct bytes pair)
+/* What the request itself does not say: its client is known by a certificate, which no key names; or its
+ * body is still to come. */
+static bool is_for_its_client(const struct exchange *exchange)
 {
-    const char *own = exchange->routing.route->waiting_room.cookie;
-    struct bytes name = bytes_trim(bytes_take_until(&pair, '='));
-
-    return bytes_start_with(name, BYTES("turnpike-ticket-")) ||
-           (own != NULL && bytes_equal(name, bytes_of(own)));
-}
-
-static bool has_cookie_of_origin(const struct exchange *exchange)
-{
-    const struct http_headers *headers = &exchange->request.headers;
-
-    for (uint32_t i = 0; i < headers->count; i++) {
-        struct bytes cookies = http_header_value(&headers->rows[i]);
-
-        while (headers->rows[i].id == HTTP_HEADER_COOKIE && cookies.length > 0) {
-            if (!is_ticket(exchange, bytes_take_until(&cookies, ';'))) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* The origin does not see the fields that Connection names (RFC 9110 section 7.6.1). An answer made
- * without them must not come to stand under a key that has them (Vary). */
-static bool takes_part(const struct exchange *exchange, const struct cache_request *facts)
-{
-    const struct caching_settings *settings = caching_settings_of(exchange);
     const struct tls_facts *tls = exchange->client.facts->tls;
 
-    return (!facts->has_authorization || settings->requests_with_authorization) &&
-           (!facts->has_cookie || settings->requests_with_cookie) &&
-           (tls == NULL || tls->client == NULL) && !facts->is_odd && !facts->control.no_store &&
-           exchange->request_body.whole && exchange->request.framing == HTTP_NO_BODY &&
-           !exchange->request.wants_upgrade && !exchange->outcome.is_grpc &&
-           !exchange->request.expects_continue &&
-           !http_connection_names_fields(&exchange->request.headers);
+    return (tls != NULL && tls->client != NULL) || !exchange->request_body.whole ||
+           exchange->outcome.is_grpc;
+}
+
+static bool takes_part(const struct exchange *exchange, const struct cache_request *facts)
+{
+    return !is_for_its_client(exchange) &&
+           caching_part_refused(caching_settings_of(exchange), &exchange->request, facts) == NULL;
 }
 
 static bool wants_anew(const struct cache_control *control)
@@ -67,12 +40,11 @@ struct caching *caching_make(struct exchange *exchange)
     memset(caching, 0, sizeof(*caching));
     exchange->caching = caching;
     caching->exchange = exchange;
-    cache_request_read(&exchange->request, &caching->facts);
-    caching->facts.has_cookie = caching->facts.has_cookie && has_cookie_of_origin(exchange);
+    caching_part_read(exchange->routing.route, &exchange->request, &caching->facts);
     caching->asks_anew = wants_anew(&caching->facts.control);
     caching->forwarded = may ? "bypass" : "method";
     exchange->outcome.cache = OUTCOME_CACHE_BYPASS;
-    if (may && takes_part(exchange, &caching->facts) && caching_make_key(exchange, caching)) {
+    if (takes_part(exchange, &caching->facts) && caching_make_key(exchange, caching)) {
         caching->space = generation_cache_space(exchange->generation, exchange->routing.route);
         caching->forwarded = "uri-miss";
         exchange->outcome.cache = OUTCOME_CACHE_MISS;

@@ -669,6 +669,7 @@ test('answers from memory', async (t) => {
         await get(gateway, '/c', { Host: 'Shop.test' });
         assert.match(await told('cache', 'purge', 'HTTP://SHOP.test/c'), /1 answers/);
         assert.equal((await ctl(gateway, 'cache', 'purge', 'nonsense')).code, 1);
+        assert.doesNotMatch(await told('explain', `GET ${gateway.url('/a')}`, '-H', 'Cookie: turnpike-ticket-hall=1'), /takes no part/);
         assert.match(await told('explain', `GET ${gateway.url('/a')}`, '-H', 'Cookie: a=b'), /takes no part: it has a Cookie/);
         assert.match(await told('explain', `GET ${gateway.url('/a')}`, '-H', 'Cache-Control: no-store'), /takes no part: it says Cache-Control: no-store/);
         assert.match(await told('explain', `GET ${gateway.url('/a')}`), /ttl_ms/);

@@ -3,13 +3,12 @@
  * here, then follows the way of an exchange. */
 #include "exchange/explain/explain.h"
 
-#include "cache/cache_request.h"
 #include "config/schema/schema.h"
+#include "exchange/caching_part.h"
 #include "exchange/exchange_private.h"
 #include "exchange/maintenance.h"
 #include "exchange/retry.h"
 #include "exchange/waiting/rooms.h"
-#include "http/connection_names.h"
 #include "http/grpc.h"
 #include "http/h1/h1_parser.h"
 #include "http/uri.h"
@@ -479,40 +478,19 @@ static void add_waiting_room(const struct route_settings *route, struct json *js
     json_end_object(json);
 }
 
-/* Why the request takes no part in the cache; NULL: it does. caching.c decides so. */
-static const char *why_uncached(const struct caching_settings *caching,
-                                const struct http_request *request)
+static void add_why_uncached(const struct route_settings *route, const struct http_request *request,
+                             struct json *json)
 {
     struct cache_request facts;
+    const char *why;
+    char line[160];
 
-    cache_request_read(request, &facts);
-    if (request->method != HTTP_GET && request->method != HTTP_HEAD) {
-        return "the request takes no part: its method is not GET or HEAD";
+    caching_part_read(route, request, &facts);
+    why = caching_part_refused(&route->caching, request, &facts);
+    if (why != NULL) {
+        snprintf(line, sizeof(line), "the request takes no part: %s", why);
+        json_text(json, "cache_bypass", line);
     }
-    if (facts.has_cookie && !caching->requests_with_cookie) {
-        return "the request takes no part: it has a Cookie, and cache.requests_with_cookie is "
-               "false";
-    }
-    if (facts.has_authorization && !caching->requests_with_authorization) {
-        return "the request takes no part: it has Authorization, and "
-               "cache.requests_with_authorization is false";
-    }
-    if (facts.control.no_store) {
-        return "the request takes no part: it says Cache-Control: no-store";
-    }
-    if (facts.is_odd) {
-        return "the request takes no part: it has If-Match, If-Unmodified-Since, a condition or a "
-               "Range "
-               "twice, or asks for an event stream";
-    }
-    if (request->wants_upgrade) {
-        return "the request takes no part: it asks for an upgrade";
-    }
-    if (http_connection_names_fields(&request->headers)) {
-        return "the request takes no part: its Connection names fields, which the origin does not "
-               "see";
-    }
-    return NULL;
 }
 
 /* Whether its answer may be another one's too is known once it is there. */
@@ -520,7 +498,6 @@ static void add_caching(const struct route_settings *route, const struct http_re
                         struct json *json)
 {
     const struct caching_settings *caching = &route->caching;
-    const char *bypass = why_uncached(caching, request);
 
     if (!route->has_caching) {
         return;
@@ -534,9 +511,7 @@ static void add_caching(const struct route_settings *route, const struct http_re
         json_end_object(json);
     }
     json_flag(json, "coalesce", caching->coalesce);
-    if (bypass != NULL) {
-        json_text(json, "cache_bypass", bypass);
-    }
+    add_why_uncached(route, request, json);
 }
 
 static struct destination add_forward(const struct explain_world *world,
