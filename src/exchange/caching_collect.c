@@ -111,15 +111,19 @@ static uint64_t ms_of(const struct cache_seconds *said, milliseconds otherwise)
     return said->said ? (uint64_t)said->seconds * 1000 : otherwise;
 }
 
+static int64_t now_s(const struct exchange *exchange)
+{
+    return (int64_t)(loop_realtime(exchange->context->worker_context->loop) / 1000000);
+}
+
 static void set_times(const struct exchange *exchange, const struct cache_answer *answer,
                       uint64_t lifetime_ms, struct stored *stored)
 {
     const struct caching_settings *settings = caching_settings_of(exchange);
     const struct caching *caching = exchange->caching;
-    const struct loop *loop = exchange->context->worker_context->loop;
-    uint64_t now_us = loop_now(loop);
-    uint64_t age_s = cache_answer_age_s(answer, (int64_t)(loop_realtime(loop) / 1000000),
-                                        (now_us - caching->asked_us) / 1000000);
+    uint64_t now_us = caching_now(exchange);
+    uint64_t age_s =
+        cache_answer_age_s(answer, now_s(exchange), (now_us - caching->asked_us) / 1000000);
     uint64_t stale_ms;
 
     stored->came_us = now_us;
@@ -142,14 +146,6 @@ static bool memory_is_short(const struct exchange *exchange)
            PRESSURE_IDLE;
 }
 
-/* RFC 9110 section 6.6.1: what has no date is of the time at which it came. */
-static void date_it(const struct exchange *exchange, struct cache_answer *answer)
-{
-    if (answer->date < 0) {
-        answer->date = (int64_t)(loop_realtime(exchange->context->worker_context->loop) / 1000000);
-    }
-}
-
 static enum cache_use judge(const struct exchange *exchange, const struct http_response *response,
                             struct cache_answer *answer, uint64_t *lifetime_ms)
 {
@@ -158,7 +154,9 @@ static enum cache_use judge(const struct exchange *exchange, const struct http_r
     enum cache_use use;
 
     cache_answer_read(response, answer);
-    date_it(exchange, answer);
+    if (answer->date < 0) {
+        answer->date = now_s(exchange); /* RFC 9110 section 6.6.1 */
+    }
     use = cache_answer_use(settings, &caching->facts, response, answer, lifetime_ms);
     if (use >= CACHE_SHARED && exchange->request.method != HTTP_HEAD &&
         response->framing == HTTP_LENGTH_KNOWN && response->body_length > settings->max_answer) {
@@ -349,8 +347,9 @@ static void note_check(const struct exchange *exchange, const struct cache_answe
                        struct cache_answer *answer)
 {
     answer->age = check->age;
-    answer->date = check->date;
-    date_it(exchange, answer);
+    if (check->date < 0) {
+        answer->date = now_s(exchange); /* RFC 9110 section 6.6.1 */
+    }
 }
 
 /* By other fields than the answer that it stands for: under that one's key it would reach clients that
