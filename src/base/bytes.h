@@ -35,6 +35,14 @@ static inline bool bytes_equal(struct bytes a, struct bytes b)
     return a.length == b.length && (a.length == 0 || memcmp(a.at, b.at, a.length) == 0);
 }
 
+/* ASCII letters become lower case, where they stand. */
+static inline void bytes_lower(char *at, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        at[i] = (char)(at[i] >= 'A' && at[i] <= 'Z' ? at[i] + ('a' - 'A') : at[i]);
+    }
+}
+
 /* ASCII letters compare without case; used for host names, header names and tokens. */
 static inline bool bytes_equal_fold(struct bytes a, struct bytes b)
 {

@@ -69,9 +69,7 @@ void text_add_lower(struct text *text, struct bytes bytes)
     char *at = text->at;
 
     text_add_bytes(text, bytes);
-    for (size_t i = 0; at != text->at && i < bytes.length; i++) {
-        at[i] = (char)(at[i] >= 'A' && at[i] <= 'Z' ? at[i] + ('a' - 'A') : at[i]);
-    }
+    bytes_lower(at, (size_t)(text->at - at));
 }
 
 void text_add_hex(struct text *text, uint64_t number)

@@ -576,11 +576,8 @@ static const struct route_settings *find_by_host(const struct search *search)
     if (host.length == 0 || host.length > HOST_BYTES_MAX) {
         return NULL;
     }
-    for (size_t i = 0; i < host.length; i++) {
-        char byte = host.at[i];
-
-        lower[i] = byte >= 'A' && byte <= 'Z' ? (char)(byte + 32) : byte;
-    }
+    memcpy(lower, host.at, host.length);
+    bytes_lower(lower, host.length);
     host.at = lower;
     route = host.at[0] != '.' ? find_host(search, host) : NULL; /* no name; it would be a suffix */
     for (size_t i = 1; route == NULL && i < host.length; i++) {

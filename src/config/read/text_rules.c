@@ -75,12 +75,7 @@ bool config_is_host_name(struct bytes text)
 
 void config_to_lower(struct bytes text)
 {
-    char *at = (char *)(uintptr_t)text.at;
-    size_t i;
-
-    for (i = 0; i < text.length; i++) {
-        at[i] = (char)tolower((unsigned char)at[i]);
-    }
+    bytes_lower((char *)(uintptr_t)text.at, text.length);
 }
 
 /* A path as a client would send it: what cannot stand in a request line is escaped. */

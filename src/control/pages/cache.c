@@ -38,10 +38,10 @@ static bool is_prefix(const char *prefix)
 static void lower_host(char *prefix)
 {
     char *host = strstr(prefix, "://");
-    char *end = host != NULL ? host + 3 + strcspn(host + 3, "/") : prefix;
 
-    for (char *at = prefix; at < end; at++) {
-        *at = (char)(*at >= 'A' && *at <= 'Z' ? *at + ('a' - 'A') : *at);
+    if (host != NULL) {
+        host += 3;
+        bytes_lower(prefix, (size_t)(host - prefix) + strcspn(host, "/"));
     }
 }
 
