@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A hash table of things that have a name: origins, names of DNS, counters. Its links stand inside
  * the things, so that adding needs no memory, and a thing leaves by its link alone. Names are those
- * of the configuration: no client chooses them, and the hash need not withstand anybody. One thread,
+ * of the configuration: no client chooses them, and the hash need not withstand an attacker. One thread,
  * or under its owner's lock. */
 #ifndef BASE_NAME_TABLE_H
 #define BASE_NAME_TABLE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Forwarded (RFC 7239 section 4), read from its right end: each proxy adds an element there, so what
- * stands to the left may be anybody's and must not change how the rest is read. Called by
+ * stands to the left may be any client's and must not change how the rest is read. Called by
  * exchange/ for requests of trusted proxies only. Linear in the list's bytes. */
 #ifndef HTTP_FORWARDED_H
 #define HTTP_FORWARDED_H

@@ -99,8 +99,8 @@ uint64_t loop_now(const struct loop *loop)
     return loop->now_us;
 }
 
-/* The process was stopped, or its machine was: what came meanwhile came in time, as far as anybody can
- * tell, so it is looked at before timers ring. Those who keep coming do not hold them up for long. */
+/* The process was stopped, or its machine was: what came meanwhile may have come in time, so it is read
+ * before timers ring. Those who keep coming do not hold them up for long. */
 static bool comes_too_early(struct loop *loop, uint64_t now_us)
 {
     if (loop->catch_up_us == 0 && now_us > loop->tick_due_us + PAUSE_US) {

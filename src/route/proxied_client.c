@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Lists are read from their last element to the first, as far as each was written by a proxy of ours:
- * what stands before that anybody may have written, and must not change how the rest is read. One pass
+ * what stands before that may be any client's, and must not change how the rest is read. One pass
  * whatever their length. */
 #include "route/proxied_client.h"
 

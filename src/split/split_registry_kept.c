@@ -213,8 +213,8 @@ static bool restore_weights(struct split_registry *registry, char *line)
     }
     if (route[0] == '\0' || !read_arms(line, kept)) {
         log_warning("state_directory: a line of weights that were set at run time is damaged, or "
-                    "of another version "
-                    "of Turnpike, and is left out; the weights of the file hold");
+                    "of another version of Turnpike, and is left out; the weights of the file "
+                    "hold");
         split_kept_free(&kept);
         return true;
     }

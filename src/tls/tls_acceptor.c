@@ -145,7 +145,7 @@ static bool asked_name(SSL *ssl, char name[NAME_MOST + 1])
 /* --- a client's hello -------------------------------------------------------------------- */
 
 /* What a session is bound to: what is asked of clients, and the name. A long name counts by its
- * end and a sum, which need not withstand anybody: the rule, which must, is bound apart. */
+ * end and a sum, which need not withstand an attacker: the rule, which must, is bound apart. */
 static bool bind_session(SSL *ssl, const struct terms *terms, const char *name)
 {
     unsigned char bound[SSL_MAX_SID_CTX_LENGTH] = {0};

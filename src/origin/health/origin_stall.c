@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An origin that sends heads of answers and then stops: its answers count as well, as far as
- * anybody looks at heads, and each client waits for `response_idle`. Looked at a few times a second
+ * heads are looked at, and each client waits for `response_idle`. Looked at a few times a second
  * while bodies of known length are awaited; of others it is not known whether more is due. Several
  * that wait for bytes, found so twice while another origin of the service goes on, send it away;
  * those that still wait some seconds later are broken off, so that their clients need not find out

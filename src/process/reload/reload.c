@@ -184,12 +184,12 @@ static void try_again_later(struct reload *reload)
     alarm_set(reload->parts.loop, &reload->confirm_by, BACK_AGAIN_MS, on_unconfirmed, reload);
 }
 
-/* With what there is of the next loaded config. */
 #define CORRECT_FILE "what ran before runs on; correct the file and reload again"
 #define FREE_MEMORY \
     "what ran before runs on; give the process more memory (MemoryMax=, the machine's) and " \
     "reload again"
 
+/* With what there is of the next loaded config. */
 static void fail(struct reload *reload, const char *why, const char *remedy)
 {
     struct fingerprint print = reload->next.print;

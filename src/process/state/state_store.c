@@ -755,8 +755,7 @@ void state_store_hand_over(struct state_store *state_store, struct page *lines)
         handover_add_one(lines, RAMPS_KIND, HANDOVER_PIPE, state_store->successor[0]);
     } else {
         log_warning("upgrade: the new process will not be told what ramps do meanwhile: %s; raise "
-                    "the limit "
-                    "of file descriptors (LimitNOFILE=) before the next upgrade",
+                    "the limit of file descriptors (LimitNOFILE=) before the next upgrade",
                     strerror(errno));
         state_store->successor[0] = state_store->successor[1] = -1;
     }

@@ -16,7 +16,7 @@ struct upgrade;
 /* `successor`: it serves, and this process may go; 0: there is none, go on. */
 typedef void upgrade_over(void *owner, pid_t successor);
 
-/* Remembers where the binary is, before anybody replaces it. NULL: out of memory. */
+/* Remembers where the binary is, before an operator replaces it. NULL: out of memory. */
 struct upgrade *upgrade_new(struct loop *loop, char **arguments, upgrade_over *over, void *owner);
 void upgrade_free(struct upgrade **upgrade);
 /* false, after log_error, when it could not even be started. `sockets` are handover lines. */

@@ -584,8 +584,7 @@ struct worker *worker_new(const struct worker_plan *plan)
     worker->count = plan->count;
     if (!build(worker, plan) || !listen_on_all(worker, plan)) {
         log_error("worker %u cannot start: no memory or file descriptors are left; raise the "
-                  "limits of the "
-                  "process (LimitNOFILE=, MemoryMax=) or lower 'workers'",
+                  "limits of the process (LimitNOFILE=, MemoryMax=) or lower 'workers'",
                   plan->index);
         worker_free(&worker);
         return NULL;
