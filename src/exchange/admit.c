@@ -247,7 +247,7 @@ static __attribute__((noinline)) bool judge_path(struct exchange *exchange,
     if (verdict.route != NULL &&
         (verdict.route->rewrites_prefix || verdict.forwarded.at != asked->sent.at) &&
         !keep_target(exchange, verdict.route, verdict.forwarded)) {
-        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
+        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "no memory is left for the rewritten path");
         return false;
     }
     return true;

@@ -35,7 +35,7 @@ void ask_answerer(struct exchange *exchange)
     }
     exchange->asked = context->answerer->ask(context->answerer_owner, exchange, &question);
     if (exchange->asked == NULL) {
-        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
+        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "no memory is left for the question");
     }
 }
 

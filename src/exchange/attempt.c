@@ -656,7 +656,7 @@ void attempts_try(struct exchange *exchange)
     }
     attempt = attempt_new(exchange, &events);
     if (attempt == NULL) {
-        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
+        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "no memory is left for the attempt");
         return;
     }
     origin = service_pick(service, &exchange->context->worker_context->random,

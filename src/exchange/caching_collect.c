@@ -404,7 +404,7 @@ bool caching_takes_head(struct exchange *exchange, const struct http_response *r
     is_another = is_of_another(caching->found, response);
     caching->draft = stored_refreshed(caching->found, is_another ? &nothing_new : response);
     if (caching->draft == NULL) {
-        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
+        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "no memory is left for the stored answer");
         return true;
     }
     like = (struct http_response){.status = caching->draft->status,

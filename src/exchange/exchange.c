@@ -274,7 +274,8 @@ static bool keep_fields(struct exchange *exchange)
     }
     rows = headers->count <= EXCHANGE_ROWS ? exchange->rows : exchange_take(exchange, size);
     if (rows == NULL) {
-        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
+        reply_error(exchange, 503, OUTCOME_OWN_ERROR,
+                    "no memory is left for the request's header lines");
         return false;
     }
     memcpy(rows, headers->rows, size);

@@ -116,7 +116,7 @@ struct plan *plan_new_telling(struct snapshot *snapshot, struct split_registry *
     struct plan *plan = calloc(1, sizeof(*plan));
 
     if (plan == NULL) {
-        report(owner, "out of memory");
+        report(owner, "no memory is left for the routes");
         snapshot_unref(&snapshot);
         return NULL;
     }
@@ -125,7 +125,7 @@ struct plan *plan_new_telling(struct snapshot *snapshot, struct split_registry *
     plan->registry = registry;
     plan->router = router_new(plan_settings(plan));
     if (plan->router == NULL || !find_splits(plan) || !find_spaces(plan)) {
-        report(owner, "out of memory");
+        report(owner, "no memory is left for the routes");
         plan_free(plan);
         return NULL;
     }

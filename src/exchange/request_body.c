@@ -82,7 +82,7 @@ static size_t gather_body(struct exchange *exchange, struct bytes bytes)
         bytes = bytes_first(bytes, most > queue->length ? most - queue->length : 0);
     }
     if (!buffer_queue_add(exchange->context->worker_context->buffers, queue, bytes)) {
-        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
+        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "no memory is left for the request's body");
     }
     return bytes.length;
 }
@@ -190,7 +190,8 @@ void exchange_body_end(struct exchange *exchange, const struct http_headers *tra
         return;
     }
     if (trailers != NULL && !trailers_keep(exchange, trailers)) {
-        fail_request(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
+        fail_request(exchange, 503, OUTCOME_OWN_ERROR,
+                     "no memory is left for the request's trailers");
         return;
     }
     if (exchange->state == EXCHANGE_QUEUED) {

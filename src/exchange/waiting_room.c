@@ -159,7 +159,8 @@ static bool let_in(struct exchange *exchange, struct visit *visit, bool returns)
     if (give_ticket(exchange, visit, seat_s, limits.session_s)) {
         return true;
     }
-    reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
+    reply_error(exchange, 503, OUTCOME_OWN_ERROR,
+                "no memory is left for the ticket of the waiting room");
     return false;
 }
 
@@ -216,7 +217,8 @@ static bool waits(struct exchange *exchange, struct visit *visit, struct room *r
     spread(exchange, place);
     visit->ticket.kind = TICKET_WAITS;
     if (!keeps && !give_ticket(exchange, visit, WAITING_TICKET_S, WAITING_TICKET_S)) {
-        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
+        reply_error(exchange, 503, OUTCOME_OWN_ERROR,
+                    "no memory is left for the ticket of the waiting room");
         return false;
     }
     room_note_turned_away(room, place->cause);
@@ -265,7 +267,7 @@ bool waiting_room_admit(struct exchange *exchange)
     begin_visit(exchange, &visit);
     room = rooms_find(exchange->routing.route, visit.now_ms);
     if (room == NULL) {
-        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "out of memory");
+        reply_error(exchange, 503, OUTCOME_OWN_ERROR, "no memory is left for the waiting room");
         return false;
     }
     if (visit.has_ticket && visit.ticket.kind != TICKET_WAITS && stays(exchange, &visit, room)) {

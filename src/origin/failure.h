@@ -23,9 +23,9 @@
     ROW(TLS_PROTOCOL,      502, AGAIN,     BLAMED,    "tls_protocol_error",                 "TLS handshake with the origin failed") \
     ROW(EMPTY_RECORDS,     502, POINTLESS, BLAMED,    "tls_protocol_error",                 "the origin sent many TLS records without data") \
     ROW(LOCAL_RESOURCE,    503, POINTLESS, BLAMELESS, "proxy_internal_error",               "no file descriptor or memory was left for a connection to the origin") \
-    ROW(LINE_FULL,         503, POINTLESS, BLAMELESS, "connection_limit_reached",           "the origin is at its limit of connections (HTTP/2: requests) and too many requests wait in line") \
-    ROW(LINE_TIMEOUT,      503, POINTLESS, BLAMELESS, "connection_limit_reached",           "the origin was at its limit of connections (HTTP/2: requests) for too long") \
-    ROW(OVERLOADED,        503, POINTLESS, BLAMELESS, "connection_limit_reached",           "the origin has as many requests as it can serve at present") \
+    ROW(LINE_FULL,         503, POINTLESS, BLAMELESS, "connection_limit_reached",           "the origin has all the connections (HTTP/2: requests) that `concurrency` or `pool` allows, and as many requests as `max_pending` allows wait") \
+    ROW(LINE_TIMEOUT,      503, POINTLESS, BLAMELESS, "connection_limit_reached",           "the origin had all the connections (HTTP/2: requests) that `concurrency` or `pool` allows for longer than the request may wait (`pool.pending_timeout`)") \
+    ROW(OVERLOADED,        503, POINTLESS, BLAMELESS, "connection_limit_reached",           "the origin has as many requests as it can serve at present (`concurrency: auto`)") \
     ROW(CLOSED,            502, AGAIN,     SOMETIMES, "connection_terminated",              "the origin closed the connection before it answered") \
     ROW(FIRST_BYTE_TIMEOUT,504, POINTLESS, BLAMED,    "http_response_timeout",              "the origin did not begin to answer in time") \
     ROW(HALF_OPEN_TIMEOUT, 504, AGAIN,     BLAMELESS, "http_response_timeout",              "the origin was half-open and did not begin to answer as soon as another would have") \

@@ -12,7 +12,7 @@ static bool print(const struct plan *plan, const struct explain_asked *asked)
 {
     const struct explain_world world = {.settings = plan_settings(plan),
                                         .router = plan_router(plan)};
-    struct explain_refusal refusal = {"out of memory", "try again"};
+    struct explain_refusal refusal = {"no memory is left for the answer", "try again"};
     struct page page = {0};
     bool good = explain(&world, asked, &page, &refusal) && !page.failed &&
                 remote_print(page_bytes(&page), remote_print_width(stdout), stdout);
@@ -32,7 +32,7 @@ bool explain_file(struct snapshot *snapshot, struct bytes asked, const char *lis
     bool good;
 
     if (plan == NULL) {
-        fprintf(stderr, "turnpike: out of memory\n");
+        fprintf(stderr, "turnpike: no memory is left to make the routes of the configuration\n");
         return false;
     }
     if (client != NULL && !ip_parse(bytes_of(client), &question.client)) {

@@ -322,7 +322,7 @@ static void order_reload(struct process *process, const struct who *sender)
     const struct reload_order order = {.kind = RELOAD_FROM_FILE, .who = *sender};
 
     if (!reload_give_order(process->reload, &order)) {
-        log_error("SIGHUP: out of memory; the configuration stays as it is");
+        log_error("SIGHUP: no memory is left to begin a reload; the configuration stays as it is");
     }
 }
 

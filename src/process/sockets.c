@@ -351,7 +351,8 @@ struct sockets *sockets_inherit(const struct settings *settings, struct handover
     char why[SOCKETS_WHY_BYTES];
 
     if (sockets == NULL) {
-        log_error("out of memory");
+        log_error("cannot start: no memory is left for the sockets of the listeners; give the "
+                  "process more (MemoryMax=, the machine's)");
         return NULL;
     }
     sockets->activation = activation;
@@ -418,7 +419,7 @@ struct sockets *sockets_carry(const struct sockets *former, const struct setting
     struct sockets *sockets = sockets_new(settings, former->workers);
 
     if (sockets == NULL) {
-        snprintf(why, SOCKETS_WHY_BYTES, "out of memory");
+        snprintf(why, SOCKETS_WHY_BYTES, "no memory is left for the sockets of the listeners");
         return NULL;
     }
     sockets->next_key = former->next_key;
@@ -428,7 +429,8 @@ struct sockets *sockets_carry(const struct sockets *former, const struct setting
 
         if (from != CHANGES_NONE) {
             if (!carry_one(sockets, i, former, from)) {
-                snprintf(why, SOCKETS_WHY_BYTES, "out of memory");
+                snprintf(why, SOCKETS_WHY_BYTES,
+                         "no memory is left for the sockets of the listeners");
                 sockets_close(&sockets);
                 return NULL;
             }

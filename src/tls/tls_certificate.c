@@ -69,7 +69,7 @@ BIO *tls_open_file(const char *path, struct stat *facts, struct tls_report *repo
     if (file == NULL || fstat(fd, facts) < 0) {
         tls_say(report, "%s cannot be read: %s", path, strerror(errno));
     } else if (!S_ISREG(facts->st_mode) || facts->st_size > PEM_BYTES_MAX) {
-        tls_say(report, "%s is no file of at most 1 MiB", path);
+        tls_say(report, "%s is not read: it is no regular file, or longer than 1 MiB", path);
     } else {
         BIO *bio = BIO_new_fp(file, BIO_CLOSE);
 

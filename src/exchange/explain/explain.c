@@ -154,7 +154,7 @@ static bool read_question(const struct settings *settings, struct bytes text,
     }
     write_head(text, question);
     if (question->head.failed) {
-        return refuse(refusal, "out of memory", "try again");
+        return refuse(refusal, "no memory is left for the question", "try again");
     }
     question->request.headers.rows = question->rows;
     if (h1_parse_request(page_bytes(&question->head), &limits, &question->request, &consumed,
@@ -651,7 +651,7 @@ bool explain(const struct explain_world *world, const struct explain_asked *aske
     bool good = false;
 
     if (question == NULL) {
-        return refuse(refusal, "out of memory", "try again");
+        return refuse(refusal, "no memory is left for the question", "try again");
     }
     if (read_question(world->settings, asked->text, question, refusal)) {
         good = answer(world, asked, question, page, refusal);

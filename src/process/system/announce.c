@@ -33,7 +33,8 @@ void announce(const char *state)
     fd = descriptor_blocking_socket(AF_UNIX, SOCK_DGRAM);
     if (fd < 0 || sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length)) < 0) {
-        log_warning("cannot tell %s: %s", path, strerror(errno));
+        log_warning("the service manager is not told '%.*s' at %s ($NOTIFY_SOCKET): %s",
+                    (int)strcspn(state, "\n"), state, path, strerror(errno));
     }
     if (fd >= 0) {
         close(fd);
@@ -55,7 +56,9 @@ bool pid_file_write(const char *path)
     bool good = state_file_replace(path, (struct bytes){text, (size_t)length}, 0644);
 
     if (!good) {
-        log_warning("cannot write pid_file %s: %s", path, strerror(errno));
+        log_warning("pid_file: cannot write %s: %s; let the user that the process starts as write "
+                    "to its folder",
+                    path, strerror(errno));
     }
     return good;
 }

@@ -19,7 +19,7 @@
 
 static bool failed(const char *what)
 {
-    log_error("cannot %s: %s", what, strerror(errno));
+    log_error("cannot start: cannot %s: %s", what, strerror(errno));
     return false;
 }
 
@@ -31,7 +31,10 @@ static bool find_user(const char *user, struct identity *identity)
     int error = getpwnam_r(user, &entry, text, sizeof(text), &found);
 
     if (found == NULL) {
-        log_error("user %s: %s", user, error != 0 ? strerror(error) : "no such user");
+        log_error(
+            "user: cannot find user '%s' on this machine: %s; create it (useradd --system) or name "
+            "another",
+            user, error != 0 ? strerror(error) : "no such user");
         return false;
     }
     identity->uid = found->pw_uid;
@@ -43,26 +46,25 @@ static bool find_user(const char *user, struct identity *identity)
  * no groups but its own. */
 static bool become(const char *user, const struct identity *identity)
 {
-    if (user != NULL ? initgroups(user, identity->gid) < 0 : setgroups(0, NULL) < 0) {
-        return failed("take over the user's groups");
+    bool became = (user != NULL ? initgroups(user, identity->gid) : setgroups(0, NULL)) == 0 &&
+                  identity_set_group(identity->gid) && identity_set_user(identity->uid);
+
+    if (!became) {
+        log_error("cannot start: cannot become user %lu with group %lu: %s; start as root, or as "
+                  "that user and without the option `user`",
+                  (unsigned long)identity->uid, (unsigned long)identity->gid, strerror(errno));
     }
-    if (!identity_set_group(identity->gid)) {
-        return failed("change the group");
-    }
-    if (!identity_set_user(identity->uid)) {
-        return failed("change the user");
-    }
-    return true;
+    return became;
 }
 
 static bool cannot_return(const struct identity *identity)
 {
     if (identity_set_user(0) || seteuid(0) == 0 || !identity_is_user(identity->uid)) {
-        log_error("root could be regained after changing the user");
+        log_error("cannot start: root could be regained after the change of user");
         return false;
     }
     if (!identity_is_group(identity->gid)) {
-        log_error("the group is not the user's after changing it");
+        log_error("cannot start: the group is not the user's after the change");
         return false;
     }
     return true;

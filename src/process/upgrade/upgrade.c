@@ -219,7 +219,9 @@ bool upgrade_begin(struct upgrade *upgrade, const struct page *sockets)
     int error;
 
     if (sockets->failed || !descriptor_pipe(ends)) {
-        log_error("upgrade: out of memory or descriptors");
+        log_error("upgrade: no memory or file descriptor is left to start the new process; this "
+                  "one goes on; raise "
+                  "its limits (MemoryMax=, LimitNOFILE=)");
         return false;
     }
     upgrade->ready = ends[0];
