@@ -75,7 +75,7 @@ static void check_headers(const struct http_headers *headers, struct bytes head,
         CHECK(row->name_length > 0 && lies_in(http_header_name(row), head));
         CHECK(lies_in(http_header_value(row), head));
         CHECK(bytes_equal(bytes_trim(http_header_value(row)), http_header_value(row)));
-        CHECK(row->id == http_header_id_of(row->name, row->name_length));
+        CHECK(row->id == http_header_id_received(row->name, row->name_length));
         for (uint32_t j = 0; j < row->value_length; j++) {
             CHECK(row->value[j] != '\r' && row->value[j] != '\n' && row->value[j] != '\0');
         }
