@@ -4,7 +4,7 @@
  *   exchange_begin -> admit (who asks, may it pass) -> route -> queue (what holds it back)
  *     -> attempts (an origin is chosen and asked, its answer passed on: attempt.c)
  *     -> finish (outcome to log and metrics)
- *   with a side step to reply.c wherever the gateway answers by itself.
+ *   with a side step to reply*.c wherever the gateway answers by itself.
  *
  * Called by client/. Every exchange that began ends once, in exchange_finish_accounting: finished, broken
  * off, or left by its client. Its state changes in exchange_set_state only. */

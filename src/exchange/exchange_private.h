@@ -21,7 +21,7 @@
 #define PROBLEMS_KEPT 8 /* a power of two */
 #define PROBLEM_BYTES 704
 
-/* What the error of one status, error, sentence and delivery says (reply.c). */
+/* What the error of one status, error, sentence and delivery says (reply_problem.c). */
 struct problem {
     uint16_t status; /* 0: none */
     enum origin_delivery delivery;
@@ -274,7 +274,7 @@ const struct arm_settings *choice_make(struct exchange *exchange);
 /* How it went, for a ramp that asked; routing.tally is set. */
 void choice_count(const struct exchange *exchange, uint32_t total_us);
 
-/* reply.c: answers of the gateway's own. */
+/* reply_refusal.c: answers that turn the request down. */
 void reply_error(struct exchange *exchange, uint16_t status, const char *error, const char *detail);
 /* The route is in maintenance. */
 void reply_maintenance(struct exchange *exchange);
@@ -289,13 +289,13 @@ struct reply_quota {
     const char *sentence;
 };
 void reply_over_limit(struct exchange *exchange, const struct reply_quota *quota);
-/* The client can take more of an answer that was begun here. */
+/* reply.c, reply_redirect.c: the client can take more of an answer that was begun here. */
 void reply_go_on(struct exchange *exchange);
 void reply_continue(struct exchange *exchange);
 void reply_respond(struct exchange *exchange, const struct route_settings *route);
 void reply_redirect(struct exchange *exchange, uint16_t status, struct bytes pattern);
 void reply_options(struct exchange *exchange);
-/* An answer to gRPC breaks off half way: it ends with trailers that say why, where it still can; false:
+/* reply_grpc.c: an answer to gRPC breaks off half way: it ends with trailers that say why, where it still can; false:
  * it cannot. */
 bool reply_grpc_breaks_off(struct exchange *exchange, enum outcome_end end);
 

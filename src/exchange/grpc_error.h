@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which gRPC status an error of the gateway's own has: a pure function of what the error would be
- * in HTTP. Called by reply.c and exchange.c for exchanges whose request is gRPC.
+ * in HTTP. Called by reply_grpc.c and exchange.c for exchanges whose request is gRPC.
  *
  * The start is gRPC's own table of HTTP statuses ("HTTP to gRPC Status Code Mapping"). That table
  * is for clients that have nothing but the status; the gateway knows more, and says so:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What follows an attempt that failed: another one, if it may be made (retry.c), or an error answer
- * (reply.c). And which requests clients try again by themselves. Called by attempt.c, and by the events of
+ * (reply_refusal.c). And which requests clients try again by themselves. Called by attempt.c, and by the events of
  * attempts. */
 #include "exchange/exchange_private.h"
 
