@@ -7,15 +7,6 @@
 
 /* --- the URI --------------------------------------------------------------------------------- */
 
-static struct bytes trusted_or(const struct exchange *exchange, enum http_header_id id,
-                               struct bytes own)
-{
-    const struct http_header *row =
-        exchange->client.trusted ? http_find(&exchange->request.headers, id) : NULL;
-
-    return row != NULL && row->value_length > 0 ? http_header_value(row) : own;
-}
-
 static void add_forwarded_element(struct bytes element, struct text *text)
 {
     struct bytes rest = element;
@@ -60,11 +51,12 @@ static void add_forwarded(const struct exchange *exchange, struct text *text)
 static struct bytes write_uri(const struct exchange *exchange, struct text *text)
 {
     const struct http_request *request = &exchange->request;
-    struct bytes host = trusted_or(exchange, HTTP_HEADER_X_FORWARDED_HOST, request->authority);
+    struct bytes host =
+        forward_trusted_or(exchange, HTTP_HEADER_X_FORWARDED_HOST, request->authority);
     const char *from = text->at;
 
-    text_add_lower(
-        text, trusted_or(exchange, HTTP_HEADER_X_FORWARDED_PROTO, exchange->client.facts->scheme));
+    text_add_lower(text, forward_trusted_or(exchange, HTTP_HEADER_X_FORWARDED_PROTO,
+                                            exchange->client.facts->scheme));
     text_add_literal(text, "://");
     text_add_lower(text, host);
     if (request->path.length == 0) {

@@ -3,7 +3,7 @@
  * for in a header field, which carries the deadline from hop to hop (in gRPC: grpc-timeout). An exchange without a deadline
  * costs a comparison. Called as the exchange begins (exchange.c), before each attempt and before
  * anything is sent (attempt.c), and while the head for the origin is put together
- * (forward.c). */
+ * (forward_request.c). */
 #include "exchange/caching.h"
 #include "exchange/exchange_private.h"
 

@@ -302,7 +302,7 @@ bool reply_grpc_breaks_off(struct exchange *exchange, enum outcome_end end);
 /* ask.c: the context's answerer gets the request, once it is whole. */
 void ask_answerer(struct exchange *exchange);
 
-/* --- forward.c --- */
+/* --- forward_*.c --- */
 
 /* What of a message goes on, and what is added: hop-by-hop fields (RFC 9110 section 7.6.1),
  * Via, X-Forwarded-*, Forwarded (RFC 7239), X-Request-Id and the route's edits. */
@@ -328,6 +328,9 @@ bool forward_common_answer_fields(const struct exchange *exchange, struct forwar
 
 /* A rule that trailers share with heads: the edits take the field away. */
 bool forward_is_edited_away(const struct header_edits *edits, struct bytes name);
+/* A single value: that of a trusted proxy, else `own`. */
+struct bytes forward_trusted_or(const struct exchange *exchange, enum http_header_id id,
+                                struct bytes own);
 
 /* --- trailers.c --- */
 
@@ -359,7 +362,7 @@ bool deadline_leaves_time(struct exchange *exchange);
 void deadline_is_over(struct timer *timer);
 
 /* Where there is one: tells the origin what is left, in place of the client's line, which is dropped
- * (forward.c). false: it does not fit. */
+ * (forward_request.c). false: it does not fit. */
 bool deadline_pass_on(const struct exchange *exchange, struct http_fields *fields,
                       struct text *text);
 /* The same of gRPC, in its own field. */
@@ -370,7 +373,7 @@ bool deadline_pass_on_grpc(const struct exchange *exchange, struct http_fields *
 
 /* An exchange's place in a trace, where `tracing` is on: which trace, whether it is sampled, what its
  * origins are told of it (W3C Trace Context), and its spans. Called by exchange.c, attempt.c and
- * forward.c, each time only for an exchange that has a span. */
+ * forward_request.c, each time only for an exchange that has a span. */
 
 struct exchange_span {
     struct span_facts facts; /* facts.own.sampled: spans are written */

@@ -23,7 +23,7 @@ static const struct h1_limits limits = {
 
 #define BIT(id) (UINT64_C(1) << HTTP_HEADER_##id)
 
-/* What exchange/forward.c never passes on, and what stands elsewhere in HTTP/2. */
+/* What exchange/forward_fields.c never passes on, and what stands elsewhere in HTTP/2. */
 #define DROPPED \
     (BIT(CONNECTION) | BIT(KEEP_ALIVE) | BIT(PROXY_CONNECTION) | BIT(TE) | \
      BIT(TRANSFER_ENCODING) | BIT(UPGRADE) | BIT(CONTENT_LENGTH) | BIT(PROXY_AUTHENTICATE) | \
