@@ -139,7 +139,7 @@ struct admin *admin_open(const struct admin_settings *settings, struct handover 
     struct admin *admin = calloc(1, sizeof(*admin));
 
     if (admin == NULL) {
-        log_error("cannot start: no memory is left for the sockets of `control`; give the process "
+        log_error("cannot start: no memory is left for the sockets of `admin`; give the process "
                   "more (MemoryMax=, the machine's)");
         return NULL;
     }

@@ -4,6 +4,9 @@
  * says: plain values first, since what follows may depend on them, then groups, lists and forms of
  * their own in the order of the table. */
 #include "config/read/reading.h"
+
+#include "base/text.h"
+#include "config/schema/foreign.h"
 #include "config/schema/renamed.h"
 #include "config/schema/suggest.h"
 
@@ -98,17 +101,22 @@ static const struct option *find_option(const struct reading *reading, enum opti
 static bool report_misplaced(struct reading *reading, const struct node *key,
                              enum option_place place, const char *prefix, const char *shown)
 {
-    size_t p;
+    char room[128];
+    struct text where = text_over(room, sizeof(room));
 
-    for (p = 0; p < PLACE_COUNT; p++) {
-        if (all_places[p] != place &&
-            find_option(reading, all_places[p], prefix, key->text) != NULL) {
-            READING_ERROR(reading, key, "'%s' cannot stand %s; its place is %s", shown,
-                          config_place_name(place), config_place_name(all_places[p]));
-            return true;
+    for (size_t p = 0; p < PLACE_COUNT; p++) {
+        if (find_option(reading, all_places[p], prefix, key->text) != NULL) {
+            text_add_bytes(&where, where.at > room ? BYTES(" or ") : BYTES(""));
+            text_add_bytes(&where, bytes_of(config_place_name(all_places[p])));
         }
     }
-    return false;
+    if (where.at == room) {
+        return false;
+    }
+    text_add_char(&where, '\0');
+    READING_ERROR(reading, key, "'%s' cannot stand %s; its place is %s", shown,
+                  config_place_name(place), room);
+    return true;
 }
 
 static void report_unknown(struct reading *reading, const struct node *key, enum option_place place,
@@ -116,6 +124,7 @@ static void report_unknown(struct reading *reading, const struct node *key, enum
 {
     const struct option_child *known = first_child(reading, place, prefix);
     struct suggestion suggestion;
+    const struct foreign_name *foreign;
     const char *new_path;
     char shown[PATH_ROOM];
     char hint[HINT_MAX];
@@ -128,6 +137,11 @@ static void report_unknown(struct reading *reading, const struct node *key, enum
         return;
     }
     if (report_misplaced(reading, key, place, prefix, shown)) {
+        return;
+    }
+    foreign = config_foreign_name(key->text);
+    if (foreign != NULL) {
+        READING_ERROR(reading, key, "unknown option '%s'; here it is '%s'", shown, foreign->path);
         return;
     }
     config_suggest_begin(&suggestion, key->text);
