@@ -284,6 +284,15 @@ static __attribute__((noinline)) bool put_grpc_timeout(const struct exchange *ex
     return deadline_pass_on_grpc(exchange, &page->fields, &page->text);
 }
 
+/* Its length, which its client did not tell, is known by now. A call of gRPC without a message ends by an empty
+ * DATA frame all the same: grpc-go's servers wait for it (gRPC over HTTP/2, "Requests": END_STREAM). */
+static bool is_gathered(const struct exchange *exchange)
+{
+    return exchange->request_body.whole && exchange->request.framing == HTTP_CHUNKED &&
+           exchange->request_body.trailers == NULL &&
+           !(exchange->outcome.is_grpc && exchange->request_body.received == 0);
+}
+
 bool forward_request(const struct exchange *exchange, struct forward_page *page,
                      struct request_head *head)
 {
@@ -307,9 +316,8 @@ bool forward_request(const struct exchange *exchange, struct forward_page *page,
     head->binds =
         http_has(&request->headers, HTTP_HEADER_AUTHORIZATION) && binds_connection(request);
     head->fields = &page->fields;
-    if (exchange->request_body.whole && request->framing == HTTP_CHUNKED &&
-        exchange->request_body.trailers == NULL) {
-        head->framing = HTTP_LENGTH_KNOWN; /* gathered: its length is known by now */
+    if (is_gathered(exchange)) {
+        head->framing = HTTP_LENGTH_KNOWN;
         head->body_length = exchange->request_body.received;
     }
     if (head->framing != HTTP_CHUNKED) {

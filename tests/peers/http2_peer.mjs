@@ -173,6 +173,7 @@ export class Http2Peer {
         this.frames = [];
         this.goaway = undefined;
         this.ended = undefined;
+        this.patience = undefined; // milliseconds that the next frame may take; undefined: as long as usual
     }
 
     // Preface and empty SETTINGS first, unless told otherwise. `ca`: over TLS, of the name a.example.
@@ -192,7 +193,7 @@ export class Http2Peer {
     // undefined at the end of the connection. A reset may cut a frame anywhere.
     async take(size) {
         try {
-            return await this.wire.take(size);
+            return await this.wire.take(size, this.patience);
         } catch (error) {
             if (!this.wire.ended) {
                 throw error;

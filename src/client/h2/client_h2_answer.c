@@ -469,7 +469,7 @@ bool client_h2_on_write_data(void *owner, void *of, struct bytes head, size_t le
     }
     answer->sent += length;
     count_out(stream, head.length + length);
-    client_h2_earn_windows(h2);
+    client_h2_earn_by_data(h2);
     if (stream->answer_ended && answer->trailers == NULL && answer->out.length == 0 &&
         answer->direct.length == 0) {
         note_end(stream);

@@ -23,7 +23,10 @@ static const enum cut_cause causes[] = {
     [CLIENT_H2_LARGE_HEADS] = CUT_H2_HEADS, [CLIENT_H2_CONTINUATIONS] = CUT_H2_HEADS,
 };
 
-#define WINDOWS_A_FRAME 4 /* updates that one frame of DATA is worth */
+/* What one frame of DATA to the client is worth. Clients of gRPC measure the path by a PING for each, as
+ * long as none is under way. */
+#define WINDOWS_A_FRAME 4
+#define PINGS_A_FRAME 1
 #define REFILL_LEAST_MS 100
 /* A first read brings little that is honest: SETTINGS, and a request or a few. */
 #define FIRST_READ_BYTES 1024
@@ -69,12 +72,14 @@ static void refill(struct client_h2 *h2)
     }
 }
 
-/* Windows are opened for every answer, and a large head is as dear as many small frames. */
+/* Windows and PINGs follow every answer, and a large head is as dear as many small frames. */
 static void note_spent(struct client_h2 *h2, enum client_h2_budget budget)
 {
+    bool is_earned = budget == CLIENT_H2_WINDOWS || budget == CLIENT_H2_PINGS;
+
     if (budget == CLIENT_H2_LARGE_HEADS) {
         h2->spent += SPENT_A_READ + 1;
-    } else if (budget != CLIENT_H2_WINDOWS || h2->credit[budget] < bursts[budget] / 2) {
+    } else if (!is_earned || h2->credit[budget] < bursts[budget] / 2) {
         h2->spent++;
     }
 }
@@ -146,12 +151,17 @@ void client_h2_break_silence(struct client_h2 *h2)
     }
 }
 
-void client_h2_earn_windows(struct client_h2 *h2)
+static void earn(struct client_h2 *h2, enum client_h2_budget budget, uint32_t frames)
 {
-    uint32_t credit = h2->credit[CLIENT_H2_WINDOWS] + WINDOWS_A_FRAME;
+    uint32_t credit = h2->credit[budget] + frames;
 
-    h2->credit[CLIENT_H2_WINDOWS] =
-        credit < bursts[CLIENT_H2_WINDOWS] ? (uint16_t)credit : bursts[CLIENT_H2_WINDOWS];
+    h2->credit[budget] = credit < bursts[budget] ? (uint16_t)credit : bursts[budget];
+}
+
+void client_h2_earn_by_data(struct client_h2 *h2)
+{
+    earn(h2, CLIENT_H2_WINDOWS, WINDOWS_A_FRAME);
+    earn(h2, CLIENT_H2_PINGS, PINGS_A_FRAME);
 }
 
 bool client_h2_on_frame(void *owner, const struct h2_frame *frame)

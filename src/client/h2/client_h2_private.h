@@ -310,8 +310,8 @@ bool client_h2_spend(struct client_h2 *h2, enum client_h2_budget budget);
 bool client_h2_on_frame(void *owner, const struct h2_frame *frame);
 /* Behind each read: what was spent since the last one says how much the next one may bring. */
 void client_h2_note_read(struct client_h2 *h2, size_t count);
-/* DATA was written: the client may open windows for it. */
-void client_h2_earn_windows(struct client_h2 *h2);
+/* DATA was written: the client may open windows for it, and send a PING. */
+void client_h2_earn_by_data(struct client_h2 *h2);
 
 #define CLIENT_H2_SILENT_MS 500 /* programs that test a server wait for two seconds */
 /* It has failed. True: it is to say so later, as too many failed of late. */

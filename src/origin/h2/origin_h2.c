@@ -29,6 +29,9 @@
 /* The same while requests are under way. */
 #define PING_AFTER_MS 10000
 #define PONG_WITHIN_MS 10000
+/* Servers of gRPC take a PING within five minutes of the one before for a flood, unless they have sent a
+ * HEADERS or DATA frame since, and end the connection with the third such (too_many_pings). */
+#define PING_AGAIN_US 310000000
 #define LEFT_MOST_US 5000000
 /* That bring nothing: origin_h2_budget_spend. */
 #define FRAMES_MOST 2000
@@ -101,7 +104,8 @@ static void arm(struct origin_h2 *h2)
 static void ping(struct origin_h2 *h2, uint32_t within_ms)
 {
     h2->was_idle = false;
-    h2->pinged_us = origin_h2_now(h2);
+    h2->pinged_us = h2->last_ping_us = origin_h2_now(h2);
+    h2->sent_since_ping = false;
     h2_session_ping(h2->session);
     timer_set(timers_of(h2), &h2->connection->timer, within_ms);
     origin_h2_flush_later(h2);
@@ -116,6 +120,12 @@ static void reset_left(struct origin_h2 *h2)
             origin_h2_flush_later(h2);
         }
     }
+}
+
+static bool may_ping(const struct origin_h2 *h2)
+{
+    return h2->last_ping_us == 0 || h2->sent_since_ping ||
+           origin_h2_now(h2) - h2->last_ping_us >= PING_AGAIN_US;
 }
 
 void origin_h2_late(struct origin_connection *connection)
@@ -134,8 +144,10 @@ void origin_h2_late(struct origin_connection *connection)
         origin_connection_close(connection);
     } else if (silent_us < (uint64_t)PING_AFTER_MS * 1000) {
         timer_set(timers_of(h2), &connection->timer, PING_AFTER_MS - (uint32_t)(silent_us / 1000));
-    } else {
+    } else if (may_ping(h2)) {
         ping(h2, PONG_WITHIN_MS);
+    } else {
+        timer_set(timers_of(h2), &connection->timer, PING_AFTER_MS);
     }
 }
 

@@ -33,13 +33,15 @@ struct origin_h2 {
     struct link moved;   /* of these, whose requests went on */
     struct link touched; /* of these, whose answers went on */
     uint32_t stream_count;
-    uint32_t frames_left; /* that bring nothing */
-    uint64_t earned_us;   /* when these were last added to */
-    uint64_t heard_us;    /* when bytes last came */
-    uint64_t pinged_us;   /* since when a PING waits for its answer; 0: none does */
-    uint32_t data_left;   /* of the DATA frame that comes */
-    bool data_ends;       /* and it ends its stream */
-    uint8_t frame_type;   /* of the frame that comes or came last */
+    uint32_t frames_left;  /* that bring nothing */
+    uint64_t earned_us;    /* when these were last added to */
+    uint64_t heard_us;     /* when bytes last came */
+    uint64_t pinged_us;    /* since when a PING waits for its answer; 0: none does */
+    uint64_t last_ping_us; /* when the last PING went; 0: none has */
+    bool sent_since_ping;  /* HEADERS or DATA came since */
+    uint32_t data_left;    /* of the DATA frame that comes */
+    bool data_ends;        /* and it ends its stream */
+    uint8_t frame_type;    /* of the frame that comes or came last */
     struct origin_h2_section section;
     struct origin_h2_stream *begins; /* whose head is written next */
     struct pool_settings pool;       /* of the stream that was begun last */

@@ -61,6 +61,7 @@ static bool on_frame(void *owner, const struct h2_frame *frame)
                   (frame->type == H2_FRAME_DATA && (frame->length > 0 || frame->ends));
 
     h2->frame_type = frame->type;
+    h2->sent_since_ping = h2->sent_since_ping || brings;
     if (frame->type == H2_FRAME_DATA) {
         h2->data_left = (uint32_t)frame->length;
         h2->data_ends = frame->ends;
