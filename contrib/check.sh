@@ -113,9 +113,10 @@ count_units() { # BUILD
 
 # A unit test program that failed beside others runs once more alone. What passes then is told, and
 # counts as passed: a busy machine must not refuse a sound change, and a broken program fails twice.
+# Some wait for most of their time: twice as many run at a time as there are cores.
 units() { # PASS BUILD
     local wrong=0 before=$failed again
-    if ! make -C "$2" -k -j"$jobs" check >"$work/output" 2>&1; then
+    if ! make -C "$2" -k -j$((jobs * 2)) check >"$work/output" 2>&1; then
         again=$(find "$2" -name '*.trs' -exec grep -l '^:test-result: FAIL' {} + |
             sed "s|^$2/||; s|\.trs$||" | LC_ALL=C sort | paste -sd' ')
         if [ -z "$again" ] || ! make -C "$2" -k recheck >"$work/output" 2>&1; then
@@ -133,9 +134,9 @@ units() { # PASS BUILD
     report "$1: unit tests and corpora" $wrong "$work/output"
 }
 
-# Scenarios that wait for most of their time are played beside the others, of which one more is played at
-# a time than there are cores: they wait as well.
-waiting_scenarios='/(18-timeouts|61-deadlines-and-leaving|70-budgets-of-a-client|73-patience|79-git-and-event-streams)\.'
+# Scenarios that wait for most of their time are played beside the others, of which twice as many are
+# played at a time as there are cores: they wait as well.
+waiting_scenarios='/(18-timeouts|61-deadlines-and-leaving|70-budgets-of-a-client|73-patience|79-git-and-event-streams|135-manners-of-grpc-libraries)\.'
 
 left_out='^$' # files that a pass does without
 
@@ -225,7 +226,7 @@ scenarios() { # PASS BUILD PATTERN
         (play wait "$2" "${waiting[@]}") &
         beside=$!
     fi
-    (play work "$2" --test-concurrency=$((jobs + 1)) "${working[@]}") || work_wrong=1
+    (play work "$2" --test-concurrency=$((jobs * 2)) "${working[@]}") || work_wrong=1
     if [ ${#waiting[@]} != 0 ]; then
         wait "$beside" || wait_wrong=1
     fi
@@ -253,12 +254,15 @@ run_each() { # PROGRAM...
     done
 }
 
+# Of a build whose like was measured and warned of before: the compiler takes two thirds of its time.
+quickly=(--disable-lto CFLAGS=-O1)
+
 # The other engine behind net/watch.h: the unit tests of net/, the oracle, and the scenarios that lean
 # on the engine most.
 epoll() {
     local build="$work/epoll" programs
     mapfile -t programs < <(cd "$work/source" && find tests/unit/net -name 'test_*.c' | sed 's/\.c$//')
-    step "epoll: build" build_program "$build" --with-events=epoll --disable-lto || return
+    step "epoll: build" build_program "$build" --with-events=epoll "${quickly[@]}" || return
     step "epoll: build of tests" make -C "$build" -j"$jobs" "${programs[@]}" tests/oracle/oracle || return
     step "epoll: layers by symbol" "$work/source/contrib/check-layers.sh" "$build"
     step "epoll: unit tests of net" run_each "${programs[@]/#/$build/}"
@@ -269,7 +273,7 @@ epoll() {
 # Without anything that only Linux has (tests/scenario/linux-only.txt), waiting with poll. Its unit
 # tests are those of the Linux build, whose timers they move by hand.
 portable() {
-    step "posix: build" build_program "$work/posix" --with-system=posix --disable-lto || return
+    step "posix: build" build_program "$work/posix" --with-system=posix "${quickly[@]}" || return
     EVENT_NOEPOLL=1 scenarios posix "$work/posix" .
 }
 
@@ -294,8 +298,9 @@ fi
 one_pass plain
 epoll
 
-# With the portable files, what does not wait for long; --portable plays the others, too.
-left_out='/(100|18|26|30|31|32|33|34|35|38|45|49|50|51|55|56|58|60|61|63|64|68|69|70|71|73|76|79|80|83-live|87|89|9[0-9]|11[89]|12[0-4])-'
+# With the portable files, what neither waits for long nor leaves the system alone; --portable plays the
+# others, too.
+left_out='/(18|26|3[0-58]|45|4[7-9]|5[0-2568]|6[0-689]|7[01369]|80|8[6-9]|9[0-9]|10[013]|11[289]|12[0-68]|13[0-9])-'
 portable
 left_out='^$'
 

@@ -4,19 +4,13 @@
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
+#include "base/system/sanitizer.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
-
-#if defined(__has_feature) /* clang's word */
-#if __has_feature(address_sanitizer)
-#define BYTES_CHECKED
-#endif
-#elif defined(__SANITIZE_ADDRESS__) /* gcc's */
-#define BYTES_CHECKED
-#endif
 
 struct bytes {
     const char *at;
@@ -59,7 +53,7 @@ static inline bool bytes_start_with(struct bytes whole, struct bytes prefix)
  * it stands in every loop. */
 static inline struct bytes bytes_skip(struct bytes whole, size_t count)
 {
-#ifdef BYTES_CHECKED
+#ifdef ADDRESS_SANITIZER
     if (count > whole.length) {
         __builtin_trap(); /* not CHECK, whose log line is itself made of bytes */
     }

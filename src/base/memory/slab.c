@@ -7,16 +7,14 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "base/system/machine.h"
+#include "base/system/sanitizer.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#ifndef __has_feature /* gcc tells by a macro of its own */
-#define __has_feature(feature) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#ifdef ADDRESS_SANITIZER
 #include <sanitizer/asan_interface.h>
 #define GUARD 64 /* bytes behind each object that stay poisoned: a read beyond it is found */
 #else            /* objects that are free cannot be told from others then */

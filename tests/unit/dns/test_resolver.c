@@ -229,7 +229,7 @@ static int set_up(void **state)
     loop_at_turn_end(fixture->loop, at_turn_end, fixture);
     sem_init(&fixture->resumed, 0, 0);
     sem_init(&fixture->paused, 0, 0);
-    fixture->pause_wanted = true;
+    assert_true(loop_post(fixture->loop, want_pause, fixture)); /* a turn of the loop at once */
     assert_int_equal(pthread_create(&fixture->thread, NULL, run_thread, fixture), 0);
     sem_wait(&fixture->paused);
     *state = fixture;

@@ -4,11 +4,10 @@
 
 #include "net/dial.h"
 #include "net/listener.h"
+#include "net/socket_facts.h"
 #include "tests/fakes/stage.h"
 
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,9 +29,8 @@ static struct ends connected(void)
     assert_true(address_parse(BYTES("127.0.0.1:0"), &address));
     listening = listener_open(&address, 0);
     assert_true(listening >= 0 && listener_bound_address(listening, &address));
-    fcntl(listening, F_SETFL, 0); /* waits for the connection, which has said nothing yet */
-    assert_int_equal(setsockopt(listening, IPPROTO_TCP, TCP_DEFER_ACCEPT, &(int){0}, sizeof(int)),
-                     0);
+    fcntl(listening, F_SETFL, 0);  /* waits for the connection, */
+    listening_defer(listening, 0); /* which has said nothing yet */
     ends.far = dial(&address);
     assert_true(ends.far >= 0);
     ends.near = accept4(listening, NULL, NULL, SOCK_NONBLOCK);

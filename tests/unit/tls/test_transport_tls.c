@@ -5,6 +5,7 @@
 
 #include "net/dial.h"
 #include "net/listener.h"
+#include "net/socket_facts.h"
 #include "tests/fakes/certificate_files.h"
 #include "tests/fakes/stage.h"
 
@@ -12,8 +13,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -86,8 +85,7 @@ static void connect_pair(int ends[2])
     listening = listener_open(&address, 0);
     assert_true(listening >= 0 && listener_bound_address(listening, &address));
     fcntl(listening, F_SETFL, 0);
-    assert_int_equal(setsockopt(listening, IPPROTO_TCP, TCP_DEFER_ACCEPT, &(int){0}, sizeof(int)),
-                     0);
+    listening_defer(listening, 0);
     ends[0] = dial(&address);
     ends[1] = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
     assert_true(ends[0] >= 0 && ends[1] >= 0);
