@@ -119,6 +119,20 @@ static bool report_misplaced(struct reading *reading, const struct node *key,
     return true;
 }
 
+/* What the operator may have meant, where no name comes near: those of a small group. */
+static const char *list_names(const struct option_child *known, char *room, size_t size)
+{
+    struct text names = text_over(room, size - 1);
+
+    text_add_literal(&names, "; known here: ");
+    for (const struct option_child *child = known; child != NULL; child = child->next) {
+        text_add_bytes(&names, bytes_of(child->name));
+        text_add_bytes(&names, child->next != NULL ? BYTES(", ") : BYTES(""));
+    }
+    *names.at = '\0';
+    return names.overflowed ? "; turnpike.yaml(5) lists what there is" : room;
+}
+
 static void report_unknown(struct reading *reading, const struct node *key, enum option_place place,
                            const char *prefix)
 {
@@ -128,6 +142,7 @@ static void report_unknown(struct reading *reading, const struct node *key, enum
     const char *new_path;
     char shown[PATH_ROOM];
     char hint[HINT_MAX];
+    char names[160];
 
     snprintf(shown, sizeof(shown), "%s%s%s", prefix, prefix[0] != '\0' ? "." : "",
              config_show(key->text).text);
@@ -145,11 +160,15 @@ static void report_unknown(struct reading *reading, const struct node *key, enum
         return;
     }
     config_suggest_begin(&suggestion, key->text);
-    for (; known != NULL; known = known->next) {
-        config_suggest_offer(&suggestion, bytes_of(known->name));
+    for (const struct option_child *child = known; child != NULL; child = child->next) {
+        config_suggest_offer(&suggestion, bytes_of(child->name));
     }
-    READING_ERROR(reading, key, "unknown option '%s'%s", shown,
-                  config_suggest_hint(&suggestion, hint));
+    if (*config_suggest_hint(&suggestion, hint) != '\0') {
+        READING_ERROR(reading, key, "unknown option '%s'%s", shown, hint);
+    } else {
+        READING_ERROR(reading, key, "unknown option '%s'%s", shown,
+                      list_names(known, names, sizeof(names)));
+    }
 }
 
 /* --- what stands behind a key --------------------------------------------------------------- */

@@ -25,7 +25,10 @@ static void unknown_options(void **state)
         {SOUND "worker: 3\n", "3:1: unknown option 'worker'; did you mean 'workers'?"},
         {SOUND "timeouts: {heads: 5s}\n",
          "3:12: unknown option 'timeouts.heads'; did you mean 'head'?"},
-        {SOUND "colour: red\n", "3:1: unknown option 'colour'"},
+        {SOUND "colour: red\n",
+         "3:1: unknown option 'colour'; turnpike.yaml(5) lists what there is"},
+        {SOUND "access_log: {file: /x}\n",
+         "3:14: unknown option 'access_log.file'; known here: to, fields, sample"},
         {SOUND "Worker-Processes: 4\n",
          "3:1: unknown option 'Worker-Processes'; here it is 'workers'"},
         {"listeners: [{address: 127.0.0.1:80}]\nroutes: [{proxy_pass: a, respond: {}}]\n",
@@ -33,9 +36,9 @@ static void unknown_options(void **state)
         {SERVICE("origins: [h:80], timeouts: {head: 5s}"),
          "3:33: 'timeouts' cannot stand in a service; its place is at the top of the file or in a "
          "listener or in a route"},
-        {SOUND "<<: {}\n", "3:1: unknown option '<<'"},
-        {SOUND "\"\": {}\n", "3:1: unknown option ''"},
-        {SOUND "\"a\\eb\": x\n", "3:1: unknown option 'a?b'"},
+        {SOUND "<<: {}\n", "3:1: unknown option '<<'; turnpike.yaml(5) lists what there is"},
+        {SOUND "\"\": {}\n", "3:1: unknown option ''; turnpike.yaml(5) lists what there is"},
+        {SOUND "\"a\\eb\": x\n", "3:1: unknown option 'a?b'; turnpike.yaml(5) lists what there is"},
         {SOUND "balance: round_robin\n",
          "3:1: 'balance' cannot stand at the top of the file; its place is in a service"},
         {LISTENERS "routes: [{respond: {}, timeouts: {head: 5s}}]\n",
@@ -266,7 +269,8 @@ static void carets_stand_right(void **state)
     char *text = complaints(BYTES("\"\xC3\xA9\xE2\x82\xAC\":\tx\r\n" SOUND));
 
     (void)state;
-    assert_string_equal(text, "t.yaml:1:1: unknown option '\xC3\xA9\xE2\x82\xAC'\n"
+    assert_string_equal(text, "t.yaml:1:1: unknown option '\xC3\xA9\xE2\x82\xAC'; "
+                              "turnpike.yaml(5) lists what there is\n"
                               "\"\xC3\xA9\xE2\x82\xAC\":\tx\n"
                               "^\n");
     free(text);

@@ -236,7 +236,7 @@ static void header_edits(void **state)
         {ROUTE("service: pay-v1\n  request_headers: {add: {a: [b]}}"),
          "5:30: 'request_headers' expects a text for each header name, not a list"},
         {ROUTE("service: pay-v1\n  request_headers: {delete: a}"),
-         "5:21: unknown option 'request_headers.delete'"},
+         "5:21: unknown option 'request_headers.delete'; known here: remove, set, add"},
         {ROUTE("respond: {}\n  request_headers: {set: {a: b}}"),
          "5:3: 'request_headers' has no effect on a route that does not forward"},
     };
