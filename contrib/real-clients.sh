@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Real programs through the gateway with default settings, beside the same without it: WebDAV
 # (litmus), git, WebSocket, socket.io, event streams, an npm registry, a container registry, eight
-# HTTP clients, pauses of 45 s, two-way streams. Prints a table of what each counted directly and
-# through the gateway; exits 1 if a row differs.
+# HTTP clients, pauses of 45 s, two-way streams, gRPC's libraries in Go and C. Prints a table of what
+# each counted directly and through the gateway; exits 1 if a row differs.
 #
 #   contrib/real-clients.sh [ROW...]      only rows whose names contain one of the words
 #
@@ -32,7 +32,10 @@ wget wget
 node nodejs
 npm npm
 END
-/usr/bin/python3 -c 'import requests' 2>/dev/null || missing="$missing python3-requests"
+for module in requests grpc; do
+    /usr/bin/python3 -c "import $module" 2>/dev/null || missing="$missing python3-${module/%grpc/grpcio}"
+done
+[ -d /usr/share/gocode/src/google.golang.org/grpc ] || missing="$missing golang-google-grpc-dev"
 if [ -n "$missing" ]; then
     as_root=$([ "$(id -u)" = 0 ] || echo sudo)
     # One at a time: a package that is not to be had stops no other.
@@ -56,9 +59,11 @@ for package in ws socket.io socket.io-client axios undici verdaccio@5; do
 done
 
 mkdir go java
-cp "$root/contrib/real-clients/client.go" go/
+cp "$root"/contrib/real-clients/*.go go/
 cp "$root/contrib/real-clients/Client.java" java/
-(cd go && GOCACHE=$folder/go-cache GO111MODULE=off go build -o client client.go) || true
+for program in client grpc_client; do
+    (cd go && GOCACHE=$folder/go-cache GOPATH=/usr/share/gocode GO111MODULE=off go build $program.go) || true
+done
 javac -d java java/Client.java || true
 
 ulimit -n 8192 2>/dev/null || true

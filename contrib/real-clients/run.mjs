@@ -503,9 +503,26 @@ async function conversations({ port }) {
     });
 }
 
+// --- gRPC: each library's client at its own service, and at that of the other ------------------------
+
+const GRPC_GO = [path.join(FOLDER, 'go/grpc_client')];
+const GRPC_C = ['/usr/bin/python3', path.join(HERE, 'grpc_client.py')];
+
+const grpcOrigin = ([program, ...words]) => async () => {
+    const port = await freePort();
+    await start(program, [...words, 'serve', `${port}`], port);
+    return { port };
+};
+
+const grpc = ([program, ...words]) => async ({ port }, through) => {
+    const seconds = through ? PAUSE_MS / 1000 : 1;
+    const { status, out, err } = await run(program, [...words, 'ask', `${port}`, `${seconds}`]);
+    return status ? `${status} ${err}` : out;
+};
+
 // --- all of it --------------------------------------------------------------------------------------
 
-const ORIGINS = { plain: plainOrigin, dav: davOrigin, git: gitOrigin, ws: webSocketOrigin, io: socketIoOrigin, npm: npmOrigin, registry: containerOrigin };
+const ORIGINS = { plain: plainOrigin, dav: davOrigin, git: gitOrigin, ws: webSocketOrigin, io: socketIoOrigin, npm: npmOrigin, registry: containerOrigin, 'grpc-go': grpcOrigin(GRPC_GO), 'grpc-c': grpcOrigin(GRPC_C) };
 
 const ROWS = [
     ['litmus', 'dav', litmus],
@@ -525,14 +542,19 @@ const ROWS = [
     ['java', 'plain', program('java', '-cp', path.join(FOLDER, 'java'), 'Client')],
     ['pauses', 'plain', pauses],
     ['two-way', 'plain', conversations],
+    ['grpc: go to go', 'grpc-go', grpc(GRPC_GO)],
+    ['grpc: go to c', 'grpc-c', grpc(GRPC_GO)],
+    ['grpc: c to go', 'grpc-go', grpc(GRPC_C)],
+    ['grpc: c to c', 'grpc-c', grpc(GRPC_C)],
 ];
 
-async function startGateway(origin) {
+async function startGateway(kind, origin) {
+    const http2 = kind.startsWith('grpc');
     const port = await freePort();
     const file = path.join(FOLDER, `gateway-${port}.yaml`);
     fs.writeFileSync(file, `access_log: ${FOLDER}/access-${port}.log
-listeners: [{address: "127.0.0.1:${port}"}]
-services: {app: {origins: ["127.0.0.1:${origin}"]}}
+listeners: [{address: "127.0.0.1:${port}", h2c: ${http2}}]
+services: {app: {origins: ["127.0.0.1:${origin}"], protocol: ${http2 ? 'http2' : 'http1'}}}
 routes: [{name: all, service: app}]
 `);
     await start(process.env.TURNPIKE, ['-c', file], port);
@@ -553,7 +575,7 @@ async function main() {
         try {
             started[kind] ??= (async () => {
                 const origin = await ORIGINS[kind]();
-                return { origin, gateway: await startGateway(origin.port) };
+                return { origin, gateway: await startGateway(kind, origin.port) };
             })();
             const { origin, gateway } = await started[kind];
             direct = await act(origin, false);
