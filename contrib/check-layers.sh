@@ -31,13 +31,13 @@ remote    7
 process   8
 '
 
-# PREFIX FILES: libraries that are not ours show in these files only, in no header.
+# PREFIX FILES: libraries that are not ours show in these files only, in no header but a private one.
 foreign='
 sys/epoll src/net/watch_epoll.c
 event2/   src/net/watch_libevent.c
 ares      src/dns/resolver.c src/dns/srv_answer.c
 yaml.h    src/config/yaml/yaml_reader.c
-nghttp2/  src/http/h2/h2_session.c src/http/h2/h2_memory.c
+nghttp2/  src/http/h2/h2_session_private.h src/http/h2/h2_memory.c
 openssl/  src/tls/transport_tls.c src/tls/tls_*.c
 '
 

@@ -234,6 +234,15 @@ struct buffer_pool *origin_connection_buffers(const struct origin_connection *co
 void origin_connection_set_clock(struct origin_connection *connection, uint32_t milliseconds);
 void origin_connection_stop_clock(struct origin_connection *connection);
 
+/* No byte of the present request can have left. */
+bool origin_connection_is_untouched(const struct origin_connection *connection);
+/* Gives back the memory of those closed in this turn, at its end. */
+void origin_connections_free(void *directory);
+
+/* The origin speaks HTTP/2 on it: it is established, and never has a request. */
+void origin_connection_carries(struct origin_connection *connection);
+
+/* origin_answer.c */
 /* Which clock runs while the answer has not begun. `sends`: the origin has to take more of the
  * request. */
 void origin_connection_mind_request(struct origin_connection *connection, bool sends);
@@ -254,14 +263,6 @@ void origin_connection_pause_answer(struct origin_connection *connection);
 /* All of the answer is here: counts it, and unbinds its request. */
 void origin_connection_end_answer(struct origin_connection *connection);
 void origin_connection_note_duration(const struct origin_connection *connection);
-
-/* No byte of the present request can have left. */
-bool origin_connection_is_untouched(const struct origin_connection *connection);
-/* Gives back the memory of those closed in this turn, at its end. */
-void origin_connections_free(void *directory);
-
-/* The origin speaks HTTP/2 on it: it is established, and never has a request. */
-void origin_connection_carries(struct origin_connection *connection);
 
 /* h2/origin_h2.c */
 /* The next connection to it is one for many requests, as far as is known. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A ring of the last streams of a connection, with a byte for each. Called by h2_session.c alone. */
+/* A ring of the last streams of a connection, with a byte for each. Called by the files of a session. */
 #include "http/h2/h2_closed.h"
 
 #define SPAN (2 * H2_CLOSED_KNOWN) /* of their ids, which are odd */

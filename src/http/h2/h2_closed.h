@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How the last streams that a client began have ended. Called by h2_session.c: the library takes no notice
- * of what comes on a closed stream, but it is an error (RFC 9113 section 5.1), unless the stream was reset
- * from here and its client may not have heard of that yet. */
+/* How the last streams that a client began have ended. Called by h2_receiving.c and h2_sending.c: the
+ * library takes no notice of what comes on a closed stream, but it is an error (RFC 9113 section 5.1),
+ * unless the stream was reset from here and its client may not have heard of that yet. */
 #ifndef HTTP_H2_H2_CLOSED_H
 #define HTTP_H2_H2_CLOSED_H
 

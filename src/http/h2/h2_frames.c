@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Cuts the bytes of a connection into frames, each with its head whole. Called by h2_session.c alone. */
+/* Cuts the bytes of a connection into frames, each with its head whole. Called by h2_receiving.c alone. */
 #include "http/h2/h2_frames.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The frames of one direction, cut out of the bytes as they come (RFC 9113 section 4.1). Called by
- * h2_session.c, which has to judge each frame by its head before the library acts upon it: the library
+ * h2_receiving.c, which has to judge each frame by its head before the library acts upon it: the library
  * tells of some frames late, and of others never. No library, no memory, no opinion about a connection. */
 #ifndef HTTP_H2_H2_FRAMES_H
 #define HTTP_H2_H2_FRAMES_H

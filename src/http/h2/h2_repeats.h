@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which fields of a connection's answers come again. Called by h2_session.c: only these are worth a
+/* Which fields of a connection's answers come again. Called by h2_sending.c: only these are worth a
  * place in the table of the header compression (RFC 7541 section 2.3.2). A value that is new in each
  * answer, as a request's ID, would push the others out of it, and lengthen the search for them.
  *
