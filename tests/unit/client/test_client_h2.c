@@ -409,7 +409,9 @@ static void a_full_socket_loses_no_flush(void **state)
 /* --- clients that are cut and come back -------------------------------------------------------- */
 
 #define AT_ONCE 32
+#define FLOODS_AT_ONCE 4
 #define COME_BACK 48
+#define FRAME_SETTINGS 4
 #define FRAME_GOAWAY 7
 /* A frame of DATA on stream 0 (section 6.1), and one that only the library knows to be wrong: SETTINGS
  * with a window of 2^31 (section 6.5.2). */
@@ -522,6 +524,37 @@ static void many_that_the_library_fails_are_told_later(void **state)
     are_told_a_moment_later(*state, WRONG_WINDOW, sizeof(WRONG_WINDOW) - 1, H2_FLOW_CONTROL_ERROR);
 }
 
+/* SETTINGS without entries, more than one connection may send at once. */
+static void flood(struct fixture *fixture, struct far_end *client)
+{
+    static char frames[60 * FRAME_HEAD];
+
+    for (size_t at = 0; at < sizeof(frames); at += FRAME_HEAD) {
+        frames[at + 3] = FRAME_SETTINGS;
+    }
+    err(fixture, client, frames, sizeof(frames));
+}
+
+/* A test suite sends few floods, and an attacker nothing else. */
+static void of_floods_fewer_are_told_at_once(void **state)
+{
+    static struct far_end clients[COME_BACK];
+    struct fixture *fixture = *state;
+    uint64_t began_us = now_of(fixture);
+    unsigned told = 0;
+
+    for (unsigned i = 0; i < COME_BACK; i++) {
+        flood(fixture, &clients[i]);
+        told += goaway_of(&clients[i]) == H2_ENHANCE_YOUR_CALM;
+    }
+    assert_in_range(told, FLOODS_AT_ONCE, FLOODS_AT_ONCE + (now_of(fixture) - began_us) / 1000000);
+    stage_pass(&fixture->gateway.stage, CLIENT_H2_SILENT_MS);
+    for (unsigned i = 0; i < COME_BACK; i++) {
+        assert_int_equal(goaway_of(&clients[i]), H2_ENHANCE_YOUR_CALM);
+    }
+    release_all(clients);
+}
+
 /* What it had asked for is given up at once: others need the places at the origin. */
 static void a_silent_one_keeps_no_place(void **state)
 {
@@ -596,6 +629,7 @@ int main(void)
         TEST(a_full_socket_loses_no_flush, set_up),
         TEST(many_that_fail_are_told_later, set_up),
         TEST(many_that_the_library_fails_are_told_later, set_up),
+        TEST(of_floods_fewer_are_told_at_once, set_up),
         TEST(a_silent_one_keeps_no_place, set_up),
         TEST(a_silent_one_may_leave, set_up),
         TEST(a_stop_tells_those_that_fail, set_up),
