@@ -525,14 +525,14 @@ static void many_that_the_library_fails_are_told_later(void **state)
 }
 
 /* SETTINGS without entries, more than one connection may send at once. */
-static void flood(struct fixture *fixture, struct far_end *client)
+static struct bytes flood(void)
 {
     static char frames[60 * FRAME_HEAD];
 
     for (size_t at = 0; at < sizeof(frames); at += FRAME_HEAD) {
         frames[at + 3] = FRAME_SETTINGS;
     }
-    err(fixture, client, frames, sizeof(frames));
+    return (struct bytes){frames, sizeof(frames)};
 }
 
 /* A test suite sends few floods, and an attacker nothing else. */
@@ -544,7 +544,7 @@ static void of_floods_fewer_are_told_at_once(void **state)
     unsigned told = 0;
 
     for (unsigned i = 0; i < COME_BACK; i++) {
-        flood(fixture, &clients[i]);
+        err(fixture, &clients[i], flood().at, flood().length);
         told += goaway_of(&clients[i]) == H2_ENHANCE_YOUR_CALM;
     }
     assert_in_range(told, FLOODS_AT_ONCE, FLOODS_AT_ONCE + (now_of(fixture) - began_us) / 1000000);
@@ -555,7 +555,8 @@ static void of_floods_fewer_are_told_at_once(void **state)
     release_all(clients);
 }
 
-/* What it had asked for is given up at once: others need the places at the origin. */
+/* What it had asked for is given up at once: others need the places at the origin. A flood: on a slow
+ * machine there may be room for another failure again, but not for that. */
 static void a_silent_one_keeps_no_place(void **state)
 {
     static struct far_end clients[COME_BACK];
@@ -569,11 +570,11 @@ static void a_silent_one_keeps_no_place(void **state)
     fake_origin_await(&fixture->origin, 1);
     assert_int_equal(connection_of(fixture)->h2->stream_count, 1);
     assert_told_at_once(fixture, clients);
-    say(fixture, WRONG, sizeof(WRONG) - 1);
+    say(fixture, flood().at, flood().length);
     far_end_await_end(&fixture->origin.ends[0]);
     assert_int_equal(goaway_of(&fixture->client), -1);
     stage_pass(&fixture->gateway.stage, CLIENT_H2_SILENT_MS);
-    assert_int_equal(goaway_of(&fixture->client), H2_PROTOCOL_ERROR);
+    assert_int_equal(goaway_of(&fixture->client), H2_ENHANCE_YOUR_CALM);
     release_all(clients);
 }
 
@@ -594,11 +595,13 @@ static void a_stop_tells_the_silent(struct fixture *fixture, const char *wrong, 
                                     int code)
 {
     static struct far_end clients[COME_BACK];
+    unsigned silent = 0;
 
     for (unsigned i = 0; i < COME_BACK; i++) {
         err(fixture, &clients[i], wrong, length);
+        silent += goaway_of(&clients[i]) == -1;
     }
-    assert_int_equal(goaway_of(&clients[COME_BACK - 1]), -1);
+    assert_true(silent > 0);
     client_context_close_all(fixture->gateway.clients);
     stage_settle(&fixture->gateway.stage);
     for (unsigned i = AT_ONCE; i < COME_BACK; i++) {
