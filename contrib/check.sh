@@ -254,7 +254,8 @@ run_each() { # PROGRAM...
     done
 }
 
-# Of a build whose like was measured and warned of before: the compiler takes two thirds of its time.
+# For builds that only play scenarios: the plain build warns of the same sources, and is measured. The compiler
+# takes two thirds of the time.
 quickly=(--disable-lto CFLAGS=-O1)
 
 # The other engine behind net/watch.h: the unit tests of net/, the oracle, and the scenarios that lean
@@ -298,8 +299,8 @@ fi
 one_pass plain
 epoll
 
-# With the portable files, what neither waits for long nor leaves the system alone; --portable plays the
-# others, too.
+# With the portable files, scenarios that say something about the system and do not wait for long;
+# --portable plays the others, too.
 left_out='/(18|26|3[0-58]|45|4[7-9]|5[0-2568]|6[0-689]|7[01369]|80|8[6-9]|9[0-9]|10[013]|11[289]|12[0-68]|13[0-9])-'
 portable
 left_out='^$'

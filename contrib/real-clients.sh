@@ -32,9 +32,12 @@ wget wget
 node nodejs
 npm npm
 END
-for module in requests grpc; do
-    /usr/bin/python3 -c "import $module" 2>/dev/null || missing="$missing python3-${module/%grpc/grpcio}"
-done
+while read -r module package; do
+    /usr/bin/python3 -c "import $module" 2>/dev/null || missing="$missing $package"
+done <<'END'
+requests python3-requests
+grpc python3-grpcio
+END
 [ -d /usr/share/gocode/src/google.golang.org/grpc ] || missing="$missing golang-google-grpc-dev"
 if [ -n "$missing" ]; then
     as_root=$([ "$(id -u)" = 0 ] || echo sudo)

@@ -30,6 +30,11 @@ bool cut_cause_is_fault(enum cut_cause cause)
     return cause >= CUT_H2_PROTOCOL && cause <= CUT_H2_CALM;
 }
 
+bool cut_cause_is_flood(enum cut_cause cause)
+{
+    return cause >= CUT_H2_RESETS && cause <= CUT_H2_HEADS;
+}
+
 const char *cut_cause_error(enum cut_cause cause)
 {
     if (cut_cause_is_fault(cause)) {

@@ -2,7 +2,8 @@
 /* Why a client's connection was cut short, one row a cause: what is counted under which name
  * (metrics), what the access log says (turnpike.closed_by), and the sentence that the log and the live
  * page tell. Code that cuts names the cause (metrics_note_cut) and, where an exchange was under way,
- * notes it in its outcome. The order is that of the counters and of nothing else. */
+ * notes it in its outcome. The order is that of the counters; floods and faults
+ * stand together each. */
 #ifndef OBSERVE_CUT_CAUSE_H
 #define OBSERVE_CUT_CAUSE_H
 
@@ -56,5 +57,7 @@ const char *cut_cause_sentence(enum cut_cause cause);
 const char *cut_cause_error(enum cut_cause cause);
 /* The client broke its protocol; else a time or a budget is over. */
 bool cut_cause_is_fault(enum cut_cause cause);
+/* It spent one of the budgets against floods of HTTP/2. */
+bool cut_cause_is_flood(enum cut_cause cause);
 
 #endif

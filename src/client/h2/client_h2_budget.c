@@ -39,8 +39,8 @@ static const enum cut_cause causes[] = {
 /* Failures of a worker's connections that are told at once: a second's worth of a test suite. */
 #define FAILURES_AT_ONCE 32
 #define FAILURE_COUNTS_US 125000 /* for so long: eight a second are always told at once */
-#define FLOOD_COUNTS_US \
-    1000000               /* a flood: no test suite sends many, and an attacker nothing else */
+/* A flood counts for longer: no test suite sends many, and an attacker nothing else. */
+#define FLOOD_COUNTS_US 1000000
 #define SILENCED_MOST 256 /* each holds what its client sent, in the kernel */
 
 /* A client that is cut comes back at once: connections that begin beside a flood are read in small
@@ -132,7 +132,7 @@ bool client_h2_be_silent(struct client_h2 *h2)
     struct client_context *context = client_h2_context(h2);
     uint64_t now_us = client_h2_now(h2);
     uint64_t end_us = context->h2.failures_us > now_us ? context->h2.failures_us : now_us;
-    uint64_t counts_us = cut_cause_is_fault(h2->why) ? FAILURE_COUNTS_US : FLOOD_COUNTS_US;
+    uint64_t counts_us = cut_cause_is_flood(h2->why) ? FLOOD_COUNTS_US : FAILURE_COUNTS_US;
 
     if (end_us + counts_us - now_us <= FAILURES_AT_ONCE * FAILURE_COUNTS_US) {
         context->h2.failures_us = end_us + counts_us;

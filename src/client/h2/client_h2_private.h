@@ -51,7 +51,7 @@ struct client_h2_fields {
     ROW(PRIORITIES,    1000, 400) \
     ROW(WINDOWS,       4000, 400) \
     ROW(EMPTY_DATA,    200,  20) \
-    ROW(LARGE_HEADS,   50,  5) \
+    ROW(LARGE_HEADS,   50,   5) \
     ROW(CONTINUATIONS, 200,  20)
 /* clang-format on */
 

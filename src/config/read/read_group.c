@@ -163,12 +163,10 @@ static void report_unknown(struct reading *reading, const struct node *key, enum
     for (const struct option_child *child = known; child != NULL; child = child->next) {
         config_suggest_offer(&suggestion, bytes_of(child->name));
     }
-    if (*config_suggest_hint(&suggestion, hint) != '\0') {
-        READING_ERROR(reading, key, "unknown option '%s'%s", shown, hint);
-    } else {
-        READING_ERROR(reading, key, "unknown option '%s'%s", shown,
-                      list_names(known, names, sizeof(names)));
-    }
+    READING_ERROR(reading, key, "unknown option '%s'%s", shown,
+                  *config_suggest_hint(&suggestion, hint) != '\0'
+                      ? hint
+                      : list_names(known, names, sizeof(names)));
 }
 
 /* --- what stands behind a key --------------------------------------------------------------- */
