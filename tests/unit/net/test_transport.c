@@ -2,11 +2,10 @@
 /* net/transport (and transport_tcp): reading, writing, half-closing, resetting, giving away. */
 #include "net/transport.h"
 
-#include "net/dial.h"
-#include "net/listener.h"
 #include "net/socket_facts.h"
 #include "tests/fakes/full_epoll.h"
 #include "tests/fakes/stage.h"
+#include "tests/fakes/tcp_pair.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,32 +30,13 @@ static void on_ready(int fd, short what, void *owner)
     ((struct fixture *)owner)->calls++;
 }
 
-/* A real TCP connection over loopback: resets do not exist on Unix sockets. */
-static void connect_pair(int ends[2])
-{
-    struct address address;
-    int listening;
-
-    assert_true(address_parse(BYTES("127.0.0.1:0"), &address));
-    listening = listener_open(&address, 0);
-    assert_true(listening >= 0);
-    assert_true(listener_bound_address(listening, &address));
-    listening_defer(listening, 0); /* its client says nothing: it would come after a second */
-    ends[0] = dial(&address);
-    assert_true(ends[0] >= 0);
-    fcntl(listening, F_SETFL, 0); /* waits for the connection */
-    ends[1] = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
-    assert_true(ends[1] >= 0);
-    close(listening);
-}
-
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
     int ends[2];
 
     stage_init(&fixture->stage);
-    connect_pair(ends);
+    tcp_pair_open(ends);
     fixture->far = ends[1];
     assert_true(transport_start_tcp(&fixture->transport, fixture->stage.worker_context.loop,
                                     ends[0], 0, on_ready, fixture));

@@ -2,10 +2,8 @@
 /* tls/tls_hello: what first bytes are taken for, and that a part wakes no worker. */
 #include "tls/tls.h"
 
-#include "net/dial.h"
-#include "net/listener.h"
-#include "net/socket_facts.h"
 #include "tests/fakes/stage.h"
+#include "tests/fakes/tcp_pair.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -22,21 +20,10 @@ struct ends {
 
 static struct ends connected(void)
 {
-    struct address address;
-    struct ends ends;
-    int listening;
+    int ends[2];
 
-    assert_true(address_parse(BYTES("127.0.0.1:0"), &address));
-    listening = listener_open(&address, 0);
-    assert_true(listening >= 0 && listener_bound_address(listening, &address));
-    fcntl(listening, F_SETFL, 0);  /* waits for the connection, */
-    listening_defer(listening, 0); /* which has said nothing yet */
-    ends.far = dial(&address);
-    assert_true(ends.far >= 0);
-    ends.near = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
-    assert_true(ends.near >= 0);
-    close(listening);
-    return ends;
+    tcp_pair_open(ends);
+    return (struct ends){.near = ends[1], .far = ends[0]};
 }
 
 static void say(struct ends ends, const void *bytes, size_t length)

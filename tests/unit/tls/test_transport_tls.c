@@ -3,11 +3,9 @@
  * however little the socket takes, no byte left lying unseen, and ends that say what they are. */
 #include "tls/tls.h"
 
-#include "net/dial.h"
-#include "net/listener.h"
-#include "net/socket_facts.h"
 #include "tests/fakes/certificate_files.h"
 #include "tests/fakes/stage.h"
+#include "tests/fakes/tcp_pair.h"
 
 #include <openssl/ssl.h>
 
@@ -76,22 +74,6 @@ static void make_store(struct fixture *fixture)
     assert_non_null(fixture->store);
 }
 
-static void connect_pair(int ends[2])
-{
-    struct address address;
-    int listening;
-
-    assert_true(address_parse(BYTES("127.0.0.1:0"), &address));
-    listening = listener_open(&address, 0);
-    assert_true(listening >= 0 && listener_bound_address(listening, &address));
-    fcntl(listening, F_SETFL, 0);
-    listening_defer(listening, 0);
-    ends[0] = dial(&address);
-    ends[1] = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
-    assert_true(ends[0] >= 0 && ends[1] >= 0);
-    close(listening);
-}
-
 static void shake_hands(struct fixture *fixture)
 {
     enum tls_step step = TLS_WAITS;
@@ -119,7 +101,7 @@ static int set_up_before_hands_are_shaken(void **state)
     stage_init(&fixture->stage);
     certificate_files_make(&fixture->files);
     make_store(fixture);
-    connect_pair(ends);
+    tcp_pair_open(ends);
     fixture->far = ends[1];
     assert_int_equal(setsockopt(ends[0], SOL_SOCKET, SO_SNDBUF, &(int){5000}, sizeof(int)), 0);
     assert_true(transport_start_tcp(&fixture->transport, fixture->stage.worker_context.loop,
